@@ -1,0 +1,160 @@
+import { BIRTH, NIL } from '../../native-layout/node.js';
+import { setU53, u53 } from '../../native-layout/lease-record.js';
+import { assert } from '../assert.js';
+import type { Slabs } from './slabs.js';
+import { WordStack } from './word-stack.js';
+
+/**
+ * Hands out nodes to the one writer and takes them back when no reader can reach them.
+ *
+ * A node is *born* in a commit and *retired* by a later one. A reader pinned to commit p can reach it if
+ * birth ≤ p < retired, and only then: so a long-lived snapshot keeps its own tree and nothing that was both born and
+ * retired after it (interval-based reclamation; Wen et al., "Interval-Based Memory Reclamation", PPoPP 2018).
+ */
+export class NodeAllocator {
+  readonly #slabs: Slabs;
+  readonly #free = new WordStack();
+  /** Nodes born and retired by the commit that is being built. */
+  readonly #born = new WordStack();
+  readonly #retiring = new WordStack();
+  /** Retired by published commits, oldest first: batch i is `#retired[#batchEnds[i - 1] .. #batchEnds[i])`. */
+  #retired = new WordStack();
+  #batches: { commit: number; end: number }[] = [];
+  /** Retired nodes that the pinned commit of the key was seen to need. */
+  readonly #held = new Map<number, number[]>();
+  #heldCount = 0;
+  #next = 1;
+  #commit: number;
+
+  /** `commit` is the number of the last published commit; the one being built is the next. */
+  constructor(slabs: Slabs, commit: number) {
+    this.#slabs = slabs;
+    this.#commit = commit + 1;
+  }
+
+  /** The commit being built; what is born in it may be edited in place. */
+  get commit(): number {
+    return this.#commit;
+  }
+
+  /** Nodes that can be handed out without reclaiming any. */
+  get available(): number {
+    return this.#free.size + (this.#slabs.capacity - this.#next);
+  }
+
+  /** Nodes in use: reachable from the published commit or kept for a reader. */
+  get allocated(): number {
+    return this.#next - 1 - this.#free.size;
+  }
+
+  get free(): number {
+    return this.#free.size;
+  }
+
+  /** Nodes retired but not yet free. */
+  get retired(): number {
+    return this.#retired.size + this.#heldCount;
+  }
+
+  /** Nodes born in the commit being built. */
+  get born(): number {
+    return this.#born.size;
+  }
+
+  /** A node of the commit being built. The caller made sure that there is one. */
+  allocate(): number {
+    const id = this.#free.size > 0 ? this.#free.pop() : this.#fresh();
+    const words = this.#slabs.words[id >>> this.#slabs.shift];
+    setU53(words, (id & this.#slabs.mask) * this.#slabs.nodeWords + BIRTH, this.#commit);
+    this.#born.push(id);
+    return id;
+  }
+
+  /** The tree no longer refers to this node from the commit being built on. */
+  retire(id: number): void {
+    assert(id !== NIL, 'retire of no node');
+    this.#retiring.push(id);
+  }
+
+  /** The commit being built was published; what it retired waits for its readers. */
+  published(): void {
+    const commit = this.#commit;
+    for (let i = 0; i < this.#retiring.size; i++) {
+      const id = this.#retiring.at(i);
+      // Born and retired within one commit: no reader ever saw it.
+      if (this.#birth(id) === commit) this.#free.push(id);
+      else this.#retired.push(id);
+    }
+    if (this.#retired.size > (this.#batches.at(-1)?.end ?? 0)) this.#batches.push({ commit, end: this.#retired.size });
+    this.#retiring.clear();
+    this.#born.clear();
+    this.#commit++;
+  }
+
+  /** The commit being built is given up: what was born in it is free again, what it retired stays. */
+  rollback(): void {
+    for (let i = 0; i < this.#born.size; i++) this.#free.push(this.#born.at(i));
+    this.#born.clear();
+    this.#retiring.clear();
+  }
+
+  /** Frees what no pinned commit needs. `pins`: commit numbers, ascending, read after the last publication. */
+  reclaim(pins: readonly number[]): void {
+    const pinned = new Set(pins);
+    for (const [pin, ids] of this.#held) {
+      if (pinned.has(pin)) continue;
+      this.#held.delete(pin);
+      this.#heldCount -= ids.length;
+      // `pin` was the youngest that needed them, and no pin can come back to an old commit: only older ones are left.
+      for (const id of ids) this.#settle(id, pin, pins);
+    }
+    let from = 0;
+    for (const batch of this.#batches) {
+      for (let i = from; i < batch.end; i++) this.#settle(this.#retired.at(i), batch.commit, pins);
+      from = batch.end;
+    }
+    this.#retired.clear();
+    this.#batches = [];
+  }
+
+  /** Takes over memory that a dead writer left: everything not in `live` is free. Ids up to `highest` were in use. */
+  adopt(live: (id: number) => boolean, highest: number): void {
+    assert(this.#next === 1, 'adopt of an allocator in use');
+    this.#next = highest + 1;
+    for (let id = highest; id >= 1; id--) if (!live(id)) this.#free.push(id);
+  }
+
+  #settle(id: number, retiredBy: number, pins: readonly number[]): void {
+    const pin = lastBelow(pins, retiredBy);
+    if (pin === undefined || pin < this.#birth(id)) {
+      this.#free.push(id);
+      return;
+    }
+    const held = this.#held.get(pin);
+    if (held === undefined) this.#held.set(pin, [id]);
+    else held.push(id);
+    this.#heldCount++;
+  }
+
+  #fresh(): number {
+    const id = this.#next++;
+    assert(id < this.#slabs.capacity, 'no node left');
+    return id;
+  }
+
+  #birth(id: number): number {
+    return u53(this.#slabs.words[id >>> this.#slabs.shift], (id & this.#slabs.mask) * this.#slabs.nodeWords + BIRTH);
+  }
+}
+
+/** The greatest of the ascending numbers that is below `bound`. */
+function lastBelow(ascending: readonly number[], bound: number): number | undefined {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle] < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? undefined : ascending[low - 1];
+}

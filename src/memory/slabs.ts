@@ -1,0 +1,70 @@
+import { NODE_BYTES_MAX, NODE_BYTES_MIN } from '../../native-layout/format.js';
+import { assert } from '../assert.js';
+import { LeaseStoreError } from '../errors.js';
+
+/** What another thread needs to see the same nodes. */
+export interface SlabsHandle {
+  readonly nodeBytes: number;
+  readonly buffers: readonly SharedArrayBuffer[];
+}
+
+const SLAB_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * The memory that nodes live in: fixed-size SharedArrayBuffers, all reserved at once, so that no thread can meet a node
+ * in a slab that it was not given. Untouched slabs cost address space, not memory.
+ *
+ * A node id is an index across all slabs; its high bits pick the slab. Id 0 is never used.
+ */
+export class Slabs {
+  readonly nodeBytes: number;
+  readonly nodeWords: number;
+  /** Ids run from 1 up to, but not including, this. */
+  readonly capacity: number;
+  readonly words: readonly Uint32Array[];
+  readonly bytes: readonly Uint8Array[];
+  readonly shift: number;
+  readonly mask: number;
+  readonly #buffers: readonly SharedArrayBuffer[];
+
+  constructor(handle: SlabsHandle) {
+    const { nodeBytes, buffers } = handle;
+    const perSlab = buffers[0].byteLength / nodeBytes;
+    assert(Number.isInteger(Math.log2(perSlab)), 'nodes per slab must be a power of two');
+    this.nodeBytes = nodeBytes;
+    this.nodeWords = nodeBytes >>> 2;
+    this.capacity = perSlab * buffers.length;
+    this.shift = Math.log2(perSlab);
+    this.mask = perSlab - 1;
+    this.words = buffers.map((buffer) => new Uint32Array(buffer));
+    this.bytes = buffers.map((buffer) => new Uint8Array(buffer));
+    this.#buffers = buffers;
+  }
+
+  get handle(): SlabsHandle {
+    return { nodeBytes: this.nodeBytes, buffers: this.#buffers };
+  }
+
+  /** Reserves `memoryBytes` (rounded up to whole slabs) of address space. */
+  static reserve(nodeBytes: number, memoryBytes: number): Slabs {
+    assert(nodeBytes >= NODE_BYTES_MIN && nodeBytes <= NODE_BYTES_MAX, 'node size out of bounds');
+    assert(Number.isInteger(Math.log2(nodeBytes)), 'node size must be a power of two');
+    const wanted = 2 ** Math.ceil(Math.log2(Math.max(memoryBytes, nodeBytes * 16)));
+    const slabBytes = Math.min(SLAB_BYTES_MAX, wanted);
+    const count = Math.ceil(memoryBytes / slabBytes);
+    return new Slabs({ nodeBytes, buffers: reserveBuffers(Math.max(1, count), slabBytes) });
+  }
+}
+
+function reserveBuffers(count: number, slabBytes: number): SharedArrayBuffer[] {
+  try {
+    return Array.from({ length: count }, () => new SharedArrayBuffer(slabBytes));
+  } catch (cause) {
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_FULL',
+      `cannot reserve ${count} slabs of ${slabBytes} bytes of address space; ` +
+        'set a smaller memoryBytesMax, or raise the limit on virtual memory (ulimit -v)',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,182 @@
+import { TICK_NONE } from '../../native-layout/lease-record.js';
+import * as layout from '../../native-layout/node.js';
+import { Key } from '../key.js';
+import type { Slabs } from '../memory/slabs.js';
+import type { TreeKind } from './kinds.js';
+import { Node } from './node.js';
+import { valueNodes } from './values.js';
+
+/** What a walk over a whole tree found. */
+export interface TreeReport {
+  entries: number;
+  leaves: number;
+  branches: number;
+  valueNodes: number;
+  /** Bytes that count, of all leaves and branches. */
+  usedBytes: number;
+  levels: number;
+}
+
+/** A tree that is not what it must be: says which node and why. */
+export class TreeDamage extends Error {
+  override readonly name = 'TreeDamage';
+  constructor(tree: string, id: number, why: string) {
+    super(`${tree} tree, node ${id}: ${why}`);
+  }
+}
+
+/**
+ * Walks a whole tree and proves its invariants: kinds and levels, order and bounds of keys, counts, bounds on
+ * deadlines, fit of every cell, and that no node is met twice. `reach` is told every node; it answers `false` for one
+ * that it was told before.
+ *
+ * @throws TreeDamage on the first node that breaks one
+ */
+export function checkTree(slabs: Slabs, kind: TreeKind, root: number, reach: (id: number) => boolean): TreeReport {
+  const report: TreeReport = { entries: 0, leaves: 0, branches: 0, valueNodes: 0, usedBytes: 0, levels: 0 };
+  if (root === layout.NIL) return report;
+  new Checker(slabs, kind, reach, report).run(root);
+  return report;
+}
+
+interface Found {
+  below: number;
+  earliest: number;
+}
+
+class Checker {
+  readonly #slabs: Slabs;
+  readonly #kind: TreeKind;
+  readonly #reach: (id: number) => boolean;
+  readonly #report: TreeReport;
+  readonly #value: Node;
+  readonly #key = new Key();
+  /** The last key met, in order, and whether there was one. */
+  readonly #last = new Key();
+  #any = false;
+
+  constructor(slabs: Slabs, kind: TreeKind, reach: (id: number) => boolean, report: TreeReport) {
+    this.#slabs = slabs;
+    this.#kind = kind;
+    this.#reach = reach;
+    this.#report = report;
+    this.#value = new Node(slabs);
+  }
+
+  run(root: number): void {
+    this.#expect(root < this.#slabs.capacity, root, 'no such node');
+    const level = new Node(this.#slabs).open(root).level;
+    this.#expect(level < 24, root, `level ${level}`);
+    this.#report.levels = level + 1;
+    this.#report.entries = this.#visit(root, level, undefined).below;
+  }
+
+  /** `upper`: a key that all keys below must be before. */
+  #visit(id: number, level: number, upper: Key | undefined): Found {
+    this.#expect(id > 0 && id < this.#slabs.capacity, id, 'no such node');
+    this.#expect(this.#reach(id), id, 'reached twice');
+    const node = new Node(this.#slabs).open(id);
+    const { words, at, count } = node;
+    this.#expect(node.kind === (level === 0 ? layout.LEAF : layout.BRANCH), id, `kind ${node.kind} at level ${level}`);
+    this.#expect(node.level === level, id, `level ${node.level}, not ${level}`);
+    this.#expect(node.tree === this.#kind.id, id, `belongs to tree ${node.tree}`);
+    this.#expect(words[at + layout.SELF] === id, id, `names itself ${words[at + layout.SELF]}`);
+    this.#expect(count > 0, id, 'empty');
+    this.#checkSpace(node);
+    this.#report.usedBytes += node.usedBytes;
+    return level === 0 ? this.#leaf(node, upper) : this.#branch(node, level, upper);
+  }
+
+  /** Cells and prefix lie within the node, behind the slots, and add up to what the header says. */
+  #checkSpace(node: Node): void {
+    const { words, at, count, id } = node;
+    const { nodeBytes } = this.#slabs;
+    const heap = words[at + layout.HEAP_START];
+    const prefix = node.prefixBytes;
+    const slotsEnd = layout.NODE_HEADER_BYTES + count * layout.SLOT_BYTES;
+    this.#expect(count <= nodeBytes / layout.SLOT_BYTES && slotsEnd <= heap && heap <= nodeBytes, id, 'slots and cells overlap');
+    this.#expect(prefix <= nodeBytes - heap, id, 'prefix out of bounds');
+    let living = (prefix + 3) & ~3;
+    for (let slot = 0; slot < count; slot++) {
+      const loc = node.loc(slot);
+      const size = layout.cellWords(layout.suffixBytesOf(loc), layout.payloadWordsOf(loc)) * 4;
+      const cell = layout.cellWordOf(loc) * 4;
+      if (cell < heap || cell + size > nodeBytes) this.#fail(id, `cell of slot ${slot} out of bounds`);
+      living += size;
+    }
+    const dead = words[at + layout.DEAD_BYTES];
+    this.#expect(living + dead === nodeBytes - heap, id, `cells take ${living} and ${dead} dead bytes of ${nodeBytes - heap}`);
+  }
+
+  #leaf(node: Node, upper: Key | undefined): Found {
+    this.#report.leaves++;
+    let earliest = TICK_NONE;
+    for (let slot = 0; slot < node.count; slot++) {
+      const key = node.readKey(slot, this.#key);
+      if (this.#any && compareKeys(this.#last, key) >= 0) this.#fail(node.id, `key of slot ${slot} out of order`);
+      this.#last.copyFrom(key);
+      this.#any = true;
+      const at = node.payloadAt(slot);
+      earliest = Math.min(earliest, this.#kind.tick(node.words, at));
+      this.#valueChain(this.#kind.valueNode(node.words, at, node.payloadWords(slot)));
+    }
+    this.#expect(upper === undefined || compareKeys(this.#last, upper) < 0, node.id, 'last key reaches past its bound');
+    return { below: node.count, earliest };
+  }
+
+  #valueChain(first: number): void {
+    for (const id of valueNodes(this.#value, first)) {
+      this.#expect(id < this.#slabs.capacity && this.#reach(id), id, 'value node reached twice');
+      this.#expect(this.#value.kind === layout.VALUE, id, `kind ${this.#value.kind} in a chain of values`);
+      this.#report.valueNodes++;
+    }
+  }
+
+  #branch(node: Node, level: number, upper: Key | undefined): Found {
+    this.#report.branches++;
+    const sum: Found = { below: 0, earliest: TICK_NONE };
+    for (let slot = 0; slot < node.count; slot++) {
+      if (slot > 0) {
+        const lower = node.readKey(slot, this.#key);
+        this.#expect(compareKeys(this.#last, lower) < 0, node.id, `separator of slot ${slot} not behind the keys before it`);
+        this.#last.copyFrom(lower);
+        // The separator itself may be a key: step just in front of it.
+        this.#any = false;
+      }
+      const bound = slot + 1 < node.count ? node.readKey(slot + 1, new Key()) : upper;
+      const separator = slot > 0 ? node.readKey(slot, new Key()) : undefined;
+      const found = this.#visit(node.child(slot), level - 1, bound);
+      if (separator !== undefined) this.#firstNotBefore(node.child(slot), separator);
+      this.#expect(found.below === node.below(slot), node.id, `slot ${slot} counts ${node.below(slot)} below, found ${found.below}`);
+      this.#expect(node.earliest(slot) <= found.earliest, node.id, `bound of slot ${slot} is later than a deadline below`);
+      sum.below += found.below;
+      sum.earliest = Math.min(sum.earliest, node.earliest(slot));
+    }
+    return sum;
+  }
+
+  /** The first key below a child is not before the child's separator. */
+  #firstNotBefore(child: number, separator: Key): void {
+    const node = new Node(this.#slabs).open(child);
+    while (!node.isLeaf) node.open(node.child(0));
+    this.#expect(compareKeys(separator, node.readKey(0, new Key())) <= 0, child, 'first key before its separator');
+  }
+
+  #expect(condition: boolean, id: number, why: string): void {
+    if (!condition) this.#fail(id, why);
+  }
+
+  #fail(id: number, why: string): never {
+    throw new TreeDamage(this.#kind.name, id, why);
+  }
+}
+
+/** Order of two keys as bytes. */
+export function compareKeys(a: Key, b: Key): number {
+  const common = Math.min(a.length, b.length);
+  for (let i = 0; i < common; i++) {
+    const difference = a.bytes[i] - b.bytes[i];
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}

@@ -1,0 +1,165 @@
+import * as layout from '../../native-layout/node.js';
+import type { Key } from '../key.js';
+import type { NodeAllocator } from '../memory/allocator.js';
+import { Node } from './node.js';
+
+/*
+ * Changes inside one node of the commit being built. Nothing here looks beyond the node.
+ */
+
+/** Makes `node` a node of the commit being built: itself if it is one, else a copy, whose original is retired. */
+export function copyOnWrite(node: Node, allocator: NodeAllocator, target: Node): void {
+  const from = node.id;
+  target.open(allocator.allocate());
+  copyContent(node, target);
+  allocator.retire(from);
+  node.open(target.id);
+}
+
+/** Copies all but birth and id: header, slots, and the cells in use. */
+function copyContent(from: Node, to: Node): void {
+  const source = from.words;
+  const target = to.words;
+  const a = from.at;
+  const b = to.at;
+  for (let i = 0; i < layout.BIRTH; i++) target[b + i] = source[a + i];
+  target[b + layout.SELF] = to.id;
+  const nodeWords = from.slabs.nodeWords;
+  copyWords(source, a + layout.SLOTS, target, b + layout.SLOTS, from.count * layout.SLOT_WORDS);
+  const heap = source[a + layout.HEAP_START] >>> 2;
+  copyWords(source, a + heap, target, b + heap, nodeWords - heap);
+}
+
+/** A plain loop: for the sizes of a node it beats the call into `copyWithin` or `set` and their views. */
+function copyWords(source: Uint32Array, from: number, target: Uint32Array, to: number, count: number): void {
+  for (let i = 0; i < count; i++) target[to + i] = source[from + i];
+}
+
+/** Starts an empty node. */
+export function format(node: Node, tree: number, level: number): void {
+  const { words, bytes, at, slabs } = node;
+  const byteAt = at * 4;
+  bytes[byteAt + layout.KIND] = level === 0 ? layout.LEAF : layout.BRANCH;
+  bytes[byteAt + layout.LEVEL] = level;
+  bytes[byteAt + layout.TREE] = tree;
+  bytes[byteAt + layout.FLAGS] = 0;
+  words[at + layout.COUNT] = 0;
+  words[at + layout.PREFIX_BYTES] = 0;
+  words[at + layout.HEAP_START] = slabs.nodeBytes;
+  words[at + layout.DEAD_BYTES] = 0;
+  words[at + layout.SELF] = node.id;
+}
+
+/** Whether a key can be a key of this node without its prefix or its packing changing. */
+export function accepts(node: Node, key: Key): boolean {
+  const prefixBytes = node.prefixBytes;
+  if (key.length < prefixBytes) return false;
+  if (node.uuidTail && key.uuidAt !== prefixBytes) return false;
+  const at = node.prefixAt;
+  for (let i = 0; i < prefixBytes; i++) if (node.bytes[at + i] !== key.bytes[i]) return false;
+  return true;
+}
+
+/** Puts an entry at `slot`; `false`, and nothing changed but the order of cells, if it does not fit. */
+export function insertAt(
+  node: Node,
+  slot: number,
+  key: Key,
+  payload: Uint32Array,
+  payloadFrom: number,
+  payloadWords: number,
+): boolean {
+  if (!accepts(node, key)) return false;
+  const prefixBytes = node.prefixBytes;
+  const suffix = node.uuidTail ? layout.HEAD_BYTES + 12 : key.length - prefixBytes;
+  const need = layout.cellWords(suffix, payloadWords) * 4;
+  if (!makeRoom(node, need + layout.SLOT_BYTES)) return false;
+  const { words, at } = node;
+  const count = words[at + layout.COUNT];
+  const slotAt = at + layout.SLOTS + slot * layout.SLOT_WORDS;
+  for (let i = at + layout.SLOTS + count * layout.SLOT_WORDS - 1; i >= slotAt; i--) words[i + layout.SLOT_WORDS] = words[i];
+  writeCell(node, slotAt, key, suffix, payload, payloadFrom, payloadWords);
+  words[at + layout.COUNT] = count + 1;
+  return true;
+}
+
+/** Writes slot and cell of an entry whose room was made sure of. */
+export function writeCell(
+  node: Node,
+  slotAt: number,
+  key: Key,
+  suffix: number,
+  payload: Uint32Array,
+  payloadFrom: number,
+  payloadWords: number,
+): void {
+  const { words, bytes, at } = node;
+  const heap = words[at + layout.HEAP_START] - layout.cellWords(suffix, payloadWords) * 4;
+  words[at + layout.HEAP_START] = heap;
+  const cell = at + (heap >>> 2);
+  for (let i = 0; i < payloadWords; i++) words[cell + i] = payload[payloadFrom + i];
+  const rest = cell + payloadWords;
+  const prefixBytes = node.prefixBytes;
+  if (node.uuidTail) {
+    words[slotAt + layout.SLOT_HEAD] = key.u0;
+    words[rest] = key.u1;
+    words[rest + 1] = key.u2;
+    words[rest + 2] = key.u3;
+  } else {
+    words[slotAt + layout.SLOT_HEAD] = key.wordAt(prefixBytes);
+    const restAt = rest * 4 - layout.HEAD_BYTES;
+    // Padding is written too: equal nodes are equal byte for byte.
+    const padded = (suffix + 3) & ~3;
+    for (let i = layout.HEAD_BYTES; i < padded; i++) bytes[restAt + i] = i < suffix ? key.bytes[prefixBytes + i] : 0;
+  }
+  words[slotAt + layout.SLOT_LOC] = layout.slotLoc(heap >>> 2, suffix, payloadWords);
+}
+
+export function removeAt(node: Node, slot: number): void {
+  const { words, at } = node;
+  const loc = node.loc(slot);
+  words[at + layout.DEAD_BYTES] += layout.cellWords(layout.suffixBytesOf(loc), layout.payloadWordsOf(loc)) * 4;
+  const count = words[at + layout.COUNT] - 1;
+  words[at + layout.COUNT] = count;
+  const end = at + layout.SLOTS + count * layout.SLOT_WORDS;
+  for (let i = at + layout.SLOTS + slot * layout.SLOT_WORDS; i < end; i++) words[i] = words[i + layout.SLOT_WORDS];
+}
+
+export function setBranchPayload(node: Node, slot: number, child: number, below: number, earliest: number): void {
+  const payload = node.payloadAt(slot);
+  node.words[payload + layout.CHILD] = child;
+  node.words[payload + layout.BELOW] = below;
+  node.words[payload + layout.EARLIEST] = earliest;
+}
+
+/** Makes sure that `bytes` lie free between slots and cells, pushing the living cells together if that helps. */
+function makeRoom(node: Node, bytes: number): boolean {
+  const { words, at } = node;
+  const slotsEnd = layout.NODE_HEADER_BYTES + words[at + layout.COUNT] * layout.SLOT_BYTES;
+  const gap = words[at + layout.HEAP_START] - slotsEnd;
+  if (gap >= bytes) return true;
+  if (gap + words[at + layout.DEAD_BYTES] < bytes) return false;
+  compact(node);
+  return true;
+}
+
+let scratch = new Uint32Array(0);
+
+/** Rewrites the cells one behind the other, in slot order. */
+function compact(node: Node): void {
+  const { words, at, slabs } = node;
+  if (scratch.length < slabs.nodeWords) scratch = new Uint32Array(slabs.nodeWords);
+  for (let i = 0; i < slabs.nodeWords; i++) scratch[i] = words[at + i];
+  let cell = (slabs.nodeBytes - ((node.prefixBytes + 3) & ~3)) >>> 2;
+  for (let slot = node.count - 1; slot >= 0; slot--) {
+    const locAt = at + layout.SLOTS + slot * layout.SLOT_WORDS + layout.SLOT_LOC;
+    const loc = words[locAt];
+    const size = layout.cellWords(layout.suffixBytesOf(loc), layout.payloadWordsOf(loc));
+    cell -= size;
+    const old = layout.cellWordOf(loc);
+    for (let i = 0; i < size; i++) words[at + cell + i] = scratch[old + i];
+    words[locAt] = layout.slotLoc(cell, layout.suffixBytesOf(loc), layout.payloadWordsOf(loc));
+  }
+  words[at + layout.HEAP_START] = cell * 4;
+  words[at + layout.DEAD_BYTES] = 0;
+}

@@ -1,0 +1,27 @@
+import { EXPIRES_AT, TICK_NONE, tickOf, u53, VALUE_IN_NODES, VALUE_SIZE, VALUE_START } from '../../native-layout/lease-record.js';
+import { NIL } from '../../native-layout/node.js';
+
+/** What the tree code must know of a tree's payloads; it takes them for plain words otherwise. */
+export interface TreeKind {
+  readonly id: number;
+  readonly name: string;
+  /** The tick of the deadline in a payload at `at`, or TICK_NONE. */
+  tick(words: Uint32Array, at: number): number;
+  /** The first value node that a payload of `size` words at `at` refers to, or NIL. */
+  valueNode(words: Uint32Array, at: number, size: number): number;
+}
+
+/** `type NUL id` → lease. */
+export const LEASES: TreeKind = {
+  id: 1,
+  name: 'leases',
+  tick: (words, at) => tickOf(u53(words, at + EXPIRES_AT)),
+  valueNode: (words, at, size) =>
+    size > VALUE_SIZE && (words[at + VALUE_SIZE] & VALUE_IN_NODES) !== 0 ? words[at + VALUE_START] : NIL,
+};
+
+/** `owner reference, type NUL id` → nothing. */
+export const OWNERS: TreeKind = { id: 2, name: 'owners', tick: () => TICK_NONE, valueNode: () => NIL };
+
+/** `1, owner name` → reference and `2, reference` → name; see {@link OwnerNames}. */
+export const NAMES: TreeKind = { id: 3, name: 'names', tick: () => TICK_NONE, valueNode: () => NIL };

@@ -1,0 +1,388 @@
+import { TICK_NONE } from '../../native-layout/lease-record.js';
+import * as layout from '../../native-layout/node.js';
+import { assert } from '../assert.js';
+import { Key } from '../key.js';
+import type { NodeAllocator } from '../memory/allocator.js';
+import type { Slabs } from '../memory/slabs.js';
+import * as edit from './edit.js';
+import { Entries } from './entries.js';
+import type { TreeKind } from './kinds.js';
+import { Node } from './node.js';
+import { planCuts, separator, writeNode } from './pack.js';
+
+/** More levels than any tree of 2^32 entries can have. */
+const LEVELS_MAX = 24;
+
+/** A node is merged or evened out when less than this share of it is in use. */
+const FILL_MIN = 3 / 8;
+
+/**
+ * Nodes that one change can need at most: a copy of every level, and on every level a split into up to four (a leaf
+ * whose packing changes) or, on removal, the rewriting of a sibling.
+ */
+export function nodesPerChange(level: number): number {
+  return (level + 2) * 5;
+}
+
+/**
+ * The writer's view of one tree: a copy-on-write B+ tree whose nodes are copied once per commit and then edited in
+ * place. Pure but for the memory it was given: no clock, no IO, no threads.
+ *
+ * A change begins with {@link find}, which leaves a path from the root to a leaf; the change then works along it.
+ */
+export class Tree {
+  root: number;
+  count: number;
+  readonly kind: TreeKind;
+  readonly #slabs: Slabs;
+  readonly #allocator: NodeAllocator;
+  readonly #path: Node[];
+  readonly #slots: number[] = new Array(LEVELS_MAX).fill(0);
+  /** Index in the path of the leaf; -1 while the tree is empty or the path no longer holds. */
+  #leaf = -1;
+  /** Slot that the last find ended at, or its complement. */
+  #found = -1;
+  readonly #copy: Node;
+  readonly #entries = new Entries();
+  readonly #replacement = new Entries();
+  readonly #separator = new Key();
+  readonly #branchPayload = new Uint32Array(layout.BRANCH_WORDS);
+  readonly #summary = { below: 0, earliest: TICK_NONE };
+
+  constructor(kind: TreeKind, slabs: Slabs, allocator: NodeAllocator, root: number, count: number) {
+    this.kind = kind;
+    this.root = root;
+    this.count = count;
+    this.#slabs = slabs;
+    this.#allocator = allocator;
+    this.#path = Array.from({ length: LEVELS_MAX }, () => new Node(slabs));
+    this.#copy = new Node(slabs);
+  }
+
+  /** Level of the root; leaves are at 0. */
+  get level(): number {
+    return this.root === layout.NIL ? 0 : this.#copy.open(this.root).level;
+  }
+
+  /** Goes back to an earlier state of the tree. */
+  reset(root: number, count: number): void {
+    this.root = root;
+    this.count = count;
+    this.#leaf = -1;
+  }
+
+  /** Looks the key up and remembers the path to it. */
+  find(key: Key): boolean {
+    this.#leaf = -1;
+    if (this.root === layout.NIL) return false;
+    let node = this.#path[0].open(this.root);
+    let depth = 0;
+    while (!node.isLeaf) {
+      const slot = node.childSlot(key);
+      this.#slots[depth] = slot;
+      node = this.#path[++depth].open(node.child(slot));
+    }
+    this.#leaf = depth;
+    this.#found = node.search(key);
+    return this.#found >= 0;
+  }
+
+  /** The words in which the found entry's payload lies, at {@link payloadAt}. */
+  get payload(): Uint32Array {
+    return this.#path[this.#leaf].words;
+  }
+
+  get payloadAt(): number {
+    return this.#path[this.#leaf].payloadAt(this.#found);
+  }
+
+  get payloadWords(): number {
+    return this.#path[this.#leaf].payloadWords(this.#found);
+  }
+
+  /** Makes the found entry's payload writable in place; ask {@link payload} and {@link payloadAt} for it afresh. */
+  edit(): void {
+    assert(this.#leaf >= 0 && this.#found >= 0, 'edit without a found entry');
+    this.#own();
+  }
+
+  /** After an edit that moved a deadline to `tick`: lowers the bounds above it. Raising them is left to the sweep. */
+  lowerBound(tick: number): void {
+    for (let depth = 0; depth < this.#leaf; depth++) {
+      const node = this.#path[depth];
+      const at = node.payloadAt(this.#slots[depth]) + layout.EARLIEST;
+      if (tick < node.words[at]) node.words[at] = tick;
+    }
+  }
+
+  /** Inserts an entry that the last find, for this very key, did not find. */
+  insert(key: Key, payload: Uint32Array, words: number): void {
+    assert(words <= layout.PAYLOAD_WORDS_MAX, 'payload too long for a cell');
+    this.count++;
+    if (this.root === layout.NIL) {
+      this.#plant(key, payload, words);
+      return;
+    }
+    assert(this.#leaf >= 0 && this.#found < 0, 'insert without a find that missed');
+    this.#own();
+    const slot = ~this.#found;
+    const leaf = this.#path[this.#leaf];
+    if (edit.insertAt(leaf, slot, key, payload, 0, words)) {
+      this.#addBelow(1);
+      this.lowerBound(this.kind.tick(payload, 0));
+      this.#found = slot;
+      return;
+    }
+    this.#rewriteWith(leaf, slot, key, payload, words);
+  }
+
+  /** Removes the found entry. */
+  remove(): void {
+    assert(this.#leaf >= 0 && this.#found >= 0, 'remove without a found entry');
+    this.count--;
+    this.#own();
+    const leaf = this.#path[this.#leaf];
+    edit.removeAt(leaf, this.#found);
+    this.#addBelow(-1);
+    this.#afterShrinking(this.#leaf);
+    this.#leaf = -1;
+  }
+
+  /** Gives the found entry a payload of another size. */
+  replace(key: Key, payload: Uint32Array, words: number): void {
+    this.#own();
+    const leaf = this.#path[this.#leaf];
+    const slot = this.#found;
+    edit.removeAt(leaf, slot);
+    if (edit.insertAt(leaf, slot, key, payload, 0, words)) {
+      this.lowerBound(this.kind.tick(payload, 0));
+      return;
+    }
+    this.#rewriteWith(leaf, slot, key, payload, words);
+  }
+
+  /** Lays the leaf out anew, as one node or several, with one more entry. */
+  #rewriteWith(leaf: Node, slot: number, key: Key, payload: Uint32Array, words: number): void {
+    this.#entries.clear();
+    this.#entries.pushNode(leaf, 0, slot);
+    this.#entries.push(key, payload, 0, words);
+    this.#entries.pushNode(leaf, slot, leaf.count);
+    this.#rewrite(this.#leaf, 1);
+  }
+
+  /** Copies every node on the path that an earlier commit still shares. */
+  #own(): void {
+    const path = this.#path;
+    // A node born in this commit has only such nodes above it.
+    if (path[this.#leaf].birth === this.#allocator.commit) return;
+    for (let depth = 0; depth <= this.#leaf; depth++) {
+      const node = path[depth];
+      if (node.birth === this.#allocator.commit) continue;
+      edit.copyOnWrite(node, this.#allocator, this.#copy);
+      if (depth === 0) this.root = node.id;
+      else path[depth - 1].words[path[depth - 1].payloadAt(this.#slots[depth - 1]) + layout.CHILD] = node.id;
+    }
+  }
+
+  #addBelow(change: number): void {
+    for (let depth = 0; depth < this.#leaf; depth++) {
+      const node = this.#path[depth];
+      node.words[node.payloadAt(this.#slots[depth]) + layout.BELOW] += change;
+    }
+  }
+
+  /** The first entry of an empty tree. */
+  #plant(key: Key, payload: Uint32Array, words: number): void {
+    this.#entries.clear();
+    this.#entries.push(key, payload, 0, words);
+    const node = this.#copy.open(this.#allocator.allocate());
+    writeNode(this.#entries, 0, 1, node, this.kind.id, 0);
+    this.root = node.id;
+  }
+
+  /** After entries left the node at `depth`: drops it if empty, else joins it with a neighbour if it is too empty. */
+  #afterShrinking(depth: number): void {
+    const node = this.#path[depth];
+    if (depth === 0) {
+      if (node.count === 0) {
+        this.#allocator.retire(node.id);
+        this.root = layout.NIL;
+      } else this.#lowerRoot();
+      return;
+    }
+    if (node.usedBytes < this.#slabs.nodeBytes * FILL_MIN) this.#joinNeighbour(depth);
+  }
+
+  /** A root with one child is one level too many. */
+  #lowerRoot(): void {
+    const node = this.#path[0];
+    while (!node.isLeaf && node.count === 1) {
+      this.root = node.child(0);
+      this.#allocator.retire(node.id);
+      node.open(this.root);
+    }
+  }
+
+  /** Lays the node at `depth` and a neighbour out anew: as one node if they fit one, else evened out. */
+  #joinNeighbour(depth: number): void {
+    const parent = this.#path[depth - 1];
+    const slot = this.#slots[depth - 1];
+    if (parent.count === 1) {
+      this.#dropLonely(depth);
+      return;
+    }
+    const left = slot > 0 ? slot - 1 : slot;
+    this.#entries.clear();
+    this.#lift(parent, left);
+    this.#lift(parent, left + 1);
+    const other = left === slot ? slot + 1 : left;
+    this.#allocator.retire(parent.child(other));
+    this.#slots[depth - 1] = left;
+    this.#rewrite(depth, 2);
+  }
+
+  /** A node without neighbours stays, however small; if it is empty, it goes and its parent shrinks in turn. */
+  #dropLonely(depth: number): void {
+    if (this.#path[depth].count > 0) return;
+    const parent = this.#path[depth - 1];
+    this.#allocator.retire(this.#path[depth].id);
+    edit.removeAt(parent, 0);
+    if (depth - 1 === 0) {
+      this.#allocator.retire(parent.id);
+      this.root = layout.NIL;
+    } else this.#joinNeighbour(depth - 1);
+  }
+
+  /** Adds a child's entries; the first key of a branch is known only to its parent. */
+  #lift(parent: Node, slot: number): void {
+    const child = this.#copy.open(parent.child(slot));
+    if (child.isLeaf) {
+      this.#entries.pushNode(child, 0, child.count);
+      return;
+    }
+    if (child.count === 0) return;
+    const fence = slot === 0 ? this.#separator.setLength(0) : parent.readKey(slot, this.#separator);
+    this.#entries.push(fence, child.words, child.payloadAt(0), child.payloadWords(0));
+    this.#entries.pushNode(child, 1, child.count);
+  }
+
+  /**
+   * Writes the gathered entries in place of `replaced` children that begin at the path's slot above `depth` (the node at
+   * `depth` is one of them; others were retired by the caller), then mends the parent, level by level.
+   */
+  #rewrite(depth: number, replaced: number): void {
+    const level = this.#path[depth].level;
+    this.#allocator.retire(this.#path[depth].id);
+    this.#writeOut(level);
+    if (depth === 0) {
+      this.#growRoot(level);
+      return;
+    }
+    const parent = this.#path[depth - 1];
+    const from = this.#slots[depth - 1];
+    this.#mendParent(parent, from, replaced, depth - 1);
+  }
+
+  /** Writes the entries into as few nodes as they fit; `#replacement` then names those, in order. */
+  #writeOut(level: number): void {
+    const entries = this.#entries;
+    const replacement = this.#replacement;
+    const cuts = planCuts(entries, level, this.#slabs.nodeBytes);
+    replacement.clear();
+    for (let i = 1; i < cuts.length; i++) {
+      const node = this.#copy.open(this.#allocator.allocate());
+      writeNode(entries, cuts[i - 1], cuts[i], node, this.kind.id, level);
+      const fence = i === 1 ? this.#separator.setLength(0) : separator(entries, cuts[i - 1], level, this.#separator);
+      this.#summarize(node);
+      this.#branchPayload[layout.CHILD] = node.id;
+      this.#branchPayload[layout.BELOW] = this.#summary.below;
+      this.#branchPayload[layout.EARLIEST] = this.#summary.earliest;
+      replacement.push(fence, this.#branchPayload, 0, layout.BRANCH_WORDS);
+    }
+  }
+
+  #growRoot(level: number): void {
+    const replacement = this.#replacement;
+    if (replacement.length === 1) {
+      this.root = replacement.payloads[replacement.payloadAt(0) + layout.CHILD];
+    } else {
+      this.#entries.clear();
+      this.#takeReplacement(0);
+      this.#writeOut(level + 1);
+      this.#growRoot(level + 1);
+    }
+    this.#leaf = -1;
+  }
+
+  /** Puts the replacement in place of `replaced` slots from `from`, then settles counts and bounds up to the root. */
+  #mendParent(parent: Node, from: number, replaced: number, depth: number): void {
+    const replacement = this.#replacement;
+    const payloads = replacement.payloads;
+    const first = replacement.payloadAt(0);
+    edit.setBranchPayload(
+      parent,
+      from,
+      payloads[first + layout.CHILD],
+      payloads[first + layout.BELOW],
+      payloads[first + layout.EARLIEST],
+    );
+    for (let slot = from + replaced - 1; slot > from; slot--) edit.removeAt(parent, slot);
+    for (let i = 1; i < replacement.length; i++) {
+      replacement.readKey(i, this.#separator);
+      const at = replacement.payloadAt(i);
+      if (edit.insertAt(parent, from + i, this.#separator, payloads, at, layout.BRANCH_WORDS)) continue;
+      this.#overflow(parent, from + i, i, depth);
+      return;
+    }
+    this.#settle(depth);
+    if (replacement.length < replaced) this.#afterShrinking(depth);
+    this.#leaf = -1;
+  }
+
+  /** The parent cannot take replacement `i` and those after it at `slot`: lays it out anew, with them. */
+  #overflow(parent: Node, slot: number, i: number, depth: number): void {
+    const entries = this.#entries;
+    const replacement = this.#replacement;
+    entries.clear();
+    entries.push(this.#separator.setLength(0), parent.words, parent.payloadAt(0), layout.BRANCH_WORDS);
+    entries.pushNode(parent, 1, slot);
+    this.#takeReplacement(i);
+    entries.pushNode(parent, slot, parent.count);
+    this.#rewrite(depth, 1);
+  }
+
+  #takeReplacement(from: number): void {
+    const entries = this.#entries;
+    const replacement = this.#replacement;
+    for (let r = from; r < replacement.length; r++) {
+      entries.push(replacement.readKey(r, this.#separator), replacement.payloads, replacement.payloadAt(r), layout.BRANCH_WORDS);
+    }
+  }
+
+  /** Sums up the node at `depth` into its parent's slot, and so on up to the root. */
+  #settle(depth: number): void {
+    for (let d = depth; d > 0; d--) {
+      const node = this.#path[d];
+      this.#summarize(node);
+      edit.setBranchPayload(this.#path[d - 1], this.#slots[d - 1], node.id, this.#summary.below, this.#summary.earliest);
+    }
+  }
+
+  #summarize(node: Node): void {
+    const summary = this.#summary;
+    const { words, count } = node;
+    let earliest = TICK_NONE;
+    if (node.isLeaf) {
+      for (let slot = 0; slot < count; slot++) earliest = Math.min(earliest, this.kind.tick(words, node.payloadAt(slot)));
+      summary.below = count;
+    } else {
+      let below = 0;
+      for (let slot = 0; slot < count; slot++) {
+        below += node.below(slot);
+        earliest = Math.min(earliest, node.earliest(slot));
+      }
+      summary.below = below;
+    }
+    summary.earliest = earliest;
+  }
+}
