@@ -179,11 +179,11 @@ function hexPair(target: Uint8Array, at: number, byte: number): void {
 }
 
 /** An owner reference in front of a key: big-endian, so that byte order is numeric order. */
-export function putRef(bytes: Uint8Array, ref: number): void {
-  bytes[0] = ref >>> 24;
-  bytes[1] = (ref >>> 16) & 255;
-  bytes[2] = (ref >>> 8) & 255;
-  bytes[3] = ref & 255;
+export function putRef(bytes: Uint8Array, ref: number, at = 0): void {
+  bytes[at] = ref >>> 24;
+  bytes[at + 1] = (ref >>> 16) & 255;
+  bytes[at + 2] = (ref >>> 8) & 255;
+  bytes[at + 3] = ref & 255;
 }
 
 /**

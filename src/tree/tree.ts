@@ -342,7 +342,6 @@ export class Tree {
   /** The parent cannot take replacement `i` and those after it at `slot`: lays it out anew, with them. */
   #overflow(parent: Node, slot: number, i: number, depth: number): void {
     const entries = this.#entries;
-    const replacement = this.#replacement;
     entries.clear();
     entries.push(this.#separator.setLength(0), parent.words, parent.payloadAt(0), layout.BRANCH_WORDS);
     entries.pushNode(parent, 1, slot);

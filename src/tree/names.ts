@@ -1,0 +1,43 @@
+import { type Key, putRef } from '../key.js';
+
+/*
+ * The names tree maps owner names to the small numbers that leases carry, and back:
+ *
+ *   1, name bytes            → reference
+ *   2, reference big-endian  → name length in bytes, name bytes
+ *
+ * A name is in use for as long as the owners tree has an entry for its reference, so no use count is kept.
+ */
+
+const BY_NAME = 1;
+const BY_REF = 2;
+
+/** Payload words of the entry under a name. */
+export const NAME_PAYLOAD_WORDS = 1;
+
+export function nameKey(key: Key, name: Uint8Array): Key {
+  key.bytes[0] = BY_NAME;
+  for (let i = 0; i < name.length; i++) key.bytes[1 + i] = name[i];
+  return key.setLength(1 + name.length);
+}
+
+export function refKey(key: Key, ref: number): Key {
+  putRef(key.bytes, ref, 1);
+  key.bytes[0] = BY_REF;
+  return key.setLength(5);
+}
+
+/** Writes the payload of an entry under a reference; answers its words. */
+export function putName(payload: Uint32Array, name: Uint8Array): number {
+  const words = 1 + ((name.length + 3) >>> 2);
+  payload.fill(0, 0, words);
+  payload[0] = name.length;
+  new Uint8Array(payload.buffer, payload.byteOffset + 4, name.length).set(name);
+  return words;
+}
+
+/** The name in a payload at word `at`. Copies: text decoders refuse shared memory. */
+export function nameAt(words: Uint32Array, bytes: Uint8Array, at: number): Uint8Array {
+  const start = (at + 1) * 4;
+  return bytes.slice(start, start + words[at]);
+}
