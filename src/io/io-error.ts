@@ -17,6 +17,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EPERM: 'check that this user owns the store and its files',
   EROFS: 'mount the file system for writing, or move the store',
   ENOENT: 'check the path, and that nothing else removes files of the store',
+  ENOTDIR: 'check the path: something on it is a file',
   EEXIST: 'check that nothing else writes into the directory of the store',
   ELOOP: 'a store follows no symbolic links: put the file itself there',
   EIO: 'check the disk and the system log before you open the store again',
