@@ -24,6 +24,8 @@ const CURRENT_AT = f.u32('current: index of the published commit slot');
 f.align(LINE);
 const DOORBELL_AT = f.u32('doorbell: rings that the shard has not answered');
 const PARKED_AT = f.u32('parked: 1 while the shard waits on its doorbell');
+const TURN_AT = f.u32('turn: 1 asks the shard to turn its event loop');
+const GATE_AT = f.u32('gate: GATE_SHUT while the shard stands at a barrier');
 f.align(LINE);
 const HEALTH_AT = f.u32('health: flags that outlive the thread');
 const RESTARTS_AT = f.u32('restarts of the shard thread');
@@ -117,6 +119,8 @@ export const NODE_BYTES = word(NODE_BYTES_AT);
 export const CURRENT = word(CURRENT_AT);
 export const DOORBELL = word(DOORBELL_AT);
 export const PARKED = word(PARKED_AT);
+export const TURN = word(TURN_AT);
+export const GATE = word(GATE_AT);
 export const HEALTH = word(HEALTH_AT);
 export const RESTARTS = word(RESTARTS_AT);
 export const EPOCH = word(EPOCH_AT);
@@ -160,6 +164,11 @@ export const SLOT_LEASE_COUNT = word(SLOT_LEASE_COUNT_AT);
 export const SLOT_OWNER_COUNT = word(SLOT_OWNER_COUNT_AT);
 export const SLOT_NAME_COUNT = word(SLOT_NAME_COUNT_AT);
 export const SLOT_TOKEN = word(SLOT_TOKEN_AT);
+
+/** Nobody stands at the gate, or it was opened; a shard waits in front of it; the shard gave up waiting. */
+export const GATE_OPEN = 0;
+export const GATE_SHUT = 1;
+export const GATE_ABANDONED = 2;
 
 /** Health flags; they live in shared memory, so a replaced thread inherits them. */
 export const HEALTH_SYNC_FAILED = 1;

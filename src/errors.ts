@@ -82,3 +82,11 @@ export function describeKind(value: unknown): string {
       return Array.isArray(value) ? 'an array' : 'an object';
   }
 }
+
+/** Bytes of a file contradict their checksum, each other, or what is known to have been durable. */
+export function corruptFile(path: string, offset: number, why: string): LeaseStoreError {
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `${path} is damaged at byte ${offset}: ${why}. Nothing was changed; keep a copy of the store as it is, check the disk, and restore a backup`,
+  );
+}

@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { FORMAT_VERSION, NODE_BYTES_MAX, NODE_BYTES_MIN, SHARDS_MAX } from '../native-layout/format.js';
+import { LeaseStoreError } from './errors.js';
+import type { FileSystem } from './io/file-system.js';
+import { parseLockName } from './io/lock-name.js';
+
+export type ValueEncoding = 'json' | 'utf8' | 'buffer';
+
+/**
+ * What a store is, decided when it was made; only a change of the shard count writes it again, with the next
+ * generation. The file is JSON of one line, then a line with its CRC-32 in hex, so that a person can read it and a
+ * flipped bit cannot pass.
+ */
+export interface Manifest {
+  /** `FORMAT_VERSION` of the holdfast that wrote the store. */
+  readonly format: number;
+  readonly engine: 'cow-btree';
+  /** 16 random bytes in hex: every log segment and checkpoint carries them, so that files of two stores never mix. */
+  readonly storeId: string;
+  /** Key of the hash that spreads actors over shards: four words of 32 bits. */
+  readonly hashSeed: readonly [number, number, number, number];
+  readonly shards: number;
+  readonly nodeBytes: number;
+  readonly valueEncoding: ValueEncoding;
+  /** Which generation directory holds the shards; rises by one with each repartitioning. From 1. */
+  readonly generation: number;
+  /** ISO 8601, by the wall clock of the machine that made the store. */
+  readonly createdAt: string;
+}
+
+export const MANIFEST_FILE = 'manifest';
+const TEMPORARY_FILE = 'manifest.tmp';
+/** No manifest comes near: a longer file is refused unread. */
+const MANIFEST_BYTES_MAX = 4096;
+const LAYOUT = /^(\{.*\}\n)crc32 ([0-9a-f]{8})\n$/;
+
+const GENERATION_PREFIX = 'generation-';
+
+/** Holds the shards of one generation. */
+export function generationDirectory(directory: string, generation: number): string {
+  return join(directory, `${GENERATION_PREFIX}${generation}`);
+}
+
+/** Holds one shard's log segments and checkpoints. */
+export function shardDirectory(directory: string, generation: number, shard: number): string {
+  return join(generationDirectory(directory, generation), `shard-${shard}`);
+}
+
+/**
+ * The manifest of the store in `directory`; undefined where a new store may be made: the directory is missing, or holds
+ * nothing but lock files and what a creation that was cut off leaves behind (a manifest that was never given its name,
+ * generation directories without a file in them).
+ *
+ * Changes nothing on disk. Throws `ERR_HOLDFAST_FORMAT` when the directory holds something else or a store that this
+ * version does not read, `ERR_HOLDFAST_CORRUPT` when the manifest is damaged.
+ */
+export function readManifest(files: FileSystem, directory: string): Manifest | undefined {
+  const path = join(directory, MANIFEST_FILE);
+  const stat = files.stat(path);
+  if (stat === undefined) {
+    const foreign = files.stat(directory) === undefined ? undefined : findForeign(files, directory);
+    if (foreign === undefined) return undefined;
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_FORMAT',
+      `${directory} is not a holdfast store: it has no ${MANIFEST_FILE}, but holds ${foreign}; ` +
+        'give a directory that is empty or does not exist yet, or restore the manifest from a backup',
+    );
+  }
+  if (stat.kind !== 'file') throw damaged(path, 'it is not a regular file');
+  if (stat.bytes > MANIFEST_BYTES_MAX) throw damaged(path, `it has ${stat.bytes} bytes, more than any manifest`);
+  return decode(files.readFile(path), path);
+}
+
+/** Makes `manifest` the store's, whole or not at all, and durable when it returns. */
+export function writeManifest(files: FileSystem, directory: string, manifest: Manifest): void {
+  const temporary = join(directory, TEMPORARY_FILE);
+  // A crash in the middle of an earlier write may have left one.
+  files.removeTree(temporary);
+  const bytes = encode(manifest);
+  const file = files.open(temporary, 'create');
+  try {
+    file.write(bytes, 0, bytes.length, 0);
+    file.fsync();
+  } finally {
+    file.close();
+  }
+  files.rename(temporary, join(directory, MANIFEST_FILE));
+  files.syncDirectory(directory);
+}
+
+function encode(manifest: Manifest): Uint8Array {
+  const body = Buffer.from(`${JSON.stringify(manifest)}\n`);
+  return Buffer.concat([body, Buffer.from(`crc32 ${crcOf(body)}\n`)]);
+}
+
+function decode(bytes: Uint8Array, path: string): Manifest {
+  // Latin-1 keeps one character a byte, so that no damaged byte can hide behind a decoder's replacement.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const match = LAYOUT.exec(text);
+  if (match === null) throw damaged(path, 'it is not one line of JSON and one of its checksum');
+  if (crcOf(Buffer.from(match[1]!, 'latin1')) !== match[2]) throw damaged(path, 'its checksum does not match');
+  // What the checksum vouches for is what a holdfast wrote: its version decides before any of its fields does.
+  const fields = JSON.parse(Buffer.from(match[1]!, 'latin1').toString()) as Record<string, unknown>;
+  checkVersion(fields, path);
+  for (const [name, holds] of Object.entries(FIELDS)) {
+    if (!holds(fields[name])) throw damaged(path, `its field ${name} is missing or out of bounds`);
+  }
+  return fields as unknown as Manifest;
+}
+
+function checkVersion({ format, engine }: Record<string, unknown>, path: string): void {
+  if (typeof format === 'number' && format > FORMAT_VERSION) {
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_FORMAT',
+      `${path} was written by a newer holdfast (format ${format}, this version reads ${FORMAT_VERSION}); upgrade holdfast`,
+    );
+  }
+  if (typeof engine === 'string' && engine !== 'cow-btree') {
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_FORMAT',
+      `${path} belongs to a store of the engine '${engine}'; open it with that engine`,
+    );
+  }
+}
+
+const isInteger = (value: unknown, from: number, to: number): boolean =>
+  Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
+
+const FIELDS: { readonly [Name in keyof Manifest]: (value: unknown) => boolean } = {
+  format: (value) => isInteger(value, 1, FORMAT_VERSION),
+  engine: (value) => value === 'cow-btree',
+  storeId: (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value),
+  hashSeed: (value) => Array.isArray(value) && value.length === 4 && value.every((word) => isInteger(word, 0, 0xffffffff)),
+  shards: (value) => isInteger(value, 1, SHARDS_MAX),
+  nodeBytes: (value) => isInteger(value, NODE_BYTES_MIN, NODE_BYTES_MAX) && Math.log2(value as number) % 1 === 0,
+  valueEncoding: (value) => value === 'json' || value === 'utf8' || value === 'buffer',
+  generation: (value) => isInteger(value, 1, Number.MAX_SAFE_INTEGER),
+  createdAt: (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
+};
+
+/** The first thing in a directory without manifest that no creation of ours leaves behind; undefined when there is none. */
+function findForeign(files: FileSystem, directory: string): string | undefined {
+  return files.list(directory).find((name) => {
+    // The root of an ext4 volume, which is where a container's store often lies.
+    if (name === TEMPORARY_FILE || name === 'lost+found' || parseLockName(name) !== undefined) return false;
+    return !(name.startsWith(GENERATION_PREFIX) && holdsNoFile(files, join(directory, name)));
+  });
+}
+
+function holdsNoFile(files: FileSystem, path: string): boolean {
+  return (
+    files.stat(path)?.kind === 'directory' && files.list(path).every((name) => holdsNoFile(files, join(path, name)))
+  );
+}
+
+function crcOf(bytes: Uint8Array): string {
+  return crc32(bytes).toString(16).padStart(8, '0');
+}
+
+function damaged(path: string, why: string): LeaseStoreError {
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `${path} is damaged: ${why}; nothing was changed; restore it or the whole store from a backup`,
+  );
+}
