@@ -101,7 +101,7 @@ function decode(bytes: Uint8Array, path: string): Manifest {
   if (match === null) throw damaged(path, 'it is not one line of JSON and one of its checksum');
   if (crcOf(Buffer.from(match[1]!, 'latin1')) !== match[2]) throw damaged(path, 'its checksum does not match');
   // What the checksum vouches for is what a holdfast wrote: its version decides before any of its fields does.
-  const fields = JSON.parse(Buffer.from(match[1]!, 'latin1').toString()) as Record<string, unknown>;
+  const fields = parse(Buffer.from(match[1]!, 'latin1').toString(), path);
   checkVersion(fields, path);
   for (const [name, holds] of Object.entries(FIELDS)) {
     if (!holds(fields[name])) throw damaged(path, `its field ${name} is missing or out of bounds`);
@@ -109,8 +109,16 @@ function decode(bytes: Uint8Array, path: string): Manifest {
   return fields as unknown as Manifest;
 }
 
+function parse(json: string, path: string): Record<string, unknown> {
+  try {
+    return JSON.parse(json) as Record<string, unknown>;
+  } catch {
+    throw damaged(path, 'its first line is not JSON');
+  }
+}
+
 function checkVersion({ format, engine }: Record<string, unknown>, path: string): void {
-  if (typeof format === 'number' && format > FORMAT_VERSION) {
+  if (isInteger(format, FORMAT_VERSION + 1, Number.MAX_SAFE_INTEGER)) {
     throw new LeaseStoreError(
       'ERR_HOLDFAST_FORMAT',
       `${path} was written by a newer holdfast (format ${format}, this version reads ${FORMAT_VERSION}); upgrade holdfast`,
@@ -131,7 +139,8 @@ const FIELDS: { readonly [Name in keyof Manifest]: (value: unknown) => boolean }
   format: (value) => isInteger(value, 1, FORMAT_VERSION),
   engine: (value) => value === 'cow-btree',
   storeId: (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value),
-  hashSeed: (value) => Array.isArray(value) && value.length === 4 && value.every((word) => isInteger(word, 0, 0xffffffff)),
+  hashSeed: (value) =>
+    Array.isArray(value) && value.length === 4 && value.every((word) => isInteger(word, 0, 0xffffffff)),
   shards: (value) => isInteger(value, 1, SHARDS_MAX),
   nodeBytes: (value) => isInteger(value, NODE_BYTES_MIN, NODE_BYTES_MAX) && Math.log2(value as number) % 1 === 0,
   valueEncoding: (value) => value === 'json' || value === 'utf8' || value === 'buffer',

@@ -1,5 +1,4 @@
-import { availableParallelism } from 'node:os';
-import { endianness } from 'node:os';
+import { availableParallelism, endianness } from 'node:os';
 import * as zlib from 'node:zlib';
 import { LeaseStoreError } from './errors.js';
 
