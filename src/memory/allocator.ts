@@ -14,9 +14,11 @@ import { WordStack } from './word-stack.js';
 export class NodeAllocator {
   readonly #slabs: Slabs;
   readonly #free = new WordStack();
-  /** Nodes born and retired by the commit that is being built. */
+  /** Nodes of the commit that is being built, and nodes of earlier ones that it retires. */
   readonly #born = new WordStack();
   readonly #retiring = new WordStack();
+  /** Nodes both born and retired by the commit that is being built: no reader can have seen them. */
+  readonly #spare = new WordStack();
   /** Retired by published commits, oldest first: batch i is `#retired[#batchEnds[i - 1] .. #batchEnds[i])`. */
   #retired = new WordStack();
   #batches: { commit: number; end: number }[] = [];
@@ -39,16 +41,16 @@ export class NodeAllocator {
 
   /** Nodes that can be handed out without reclaiming any. */
   get available(): number {
-    return this.#free.size + (this.#slabs.capacity - this.#next);
+    return this.#spare.size + this.#free.size + (this.#slabs.capacity - this.#next);
   }
 
-  /** Nodes in use: reachable from the published commit or kept for a reader. */
+  /** Nodes in use: reachable from the published commit or the one being built, or kept for a reader. */
   get allocated(): number {
-    return this.#next - 1 - this.#free.size;
+    return this.#next - 1 - this.free;
   }
 
   get free(): number {
-    return this.#free.size;
+    return this.#free.size + this.#spare.size;
   }
 
   /** Nodes retired but not yet free. */
@@ -58,11 +60,13 @@ export class NodeAllocator {
 
   /** Nodes born in the commit being built. */
   get born(): number {
-    return this.#born.size;
+    return this.#born.size - this.#spare.size;
   }
 
   /** A node of the commit being built. The caller made sure that there is one. */
   allocate(): number {
+    // Still among the born, and with the right birth.
+    if (this.#spare.size > 0) return this.#spare.pop();
     const id = this.#free.size > 0 ? this.#free.pop() : this.#fresh();
     const words = this.#slabs.words[id >>> this.#slabs.shift];
     setU53(words, (id & this.#slabs.mask) * this.#slabs.nodeWords + BIRTH, this.#commit);
@@ -73,18 +77,15 @@ export class NodeAllocator {
   /** The tree no longer refers to this node from the commit being built on. */
   retire(id: number): void {
     assert(id !== NIL, 'retire of no node');
-    this.#retiring.push(id);
+    if (this.#birth(id) === this.#commit) this.#spare.push(id);
+    else this.#retiring.push(id);
   }
 
   /** The commit being built was published; what it retired waits for its readers. */
   published(): void {
     const commit = this.#commit;
-    for (let i = 0; i < this.#retiring.size; i++) {
-      const id = this.#retiring.at(i);
-      // Born and retired within one commit: no reader ever saw it.
-      if (this.#birth(id) === commit) this.#free.push(id);
-      else this.#retired.push(id);
-    }
+    for (let i = 0; i < this.#retiring.size; i++) this.#retired.push(this.#retiring.at(i));
+    while (this.#spare.size > 0) this.#free.push(this.#spare.pop());
     if (this.#retired.size > (this.#batches.at(-1)?.end ?? 0)) this.#batches.push({ commit, end: this.#retired.size });
     this.#retiring.clear();
     this.#born.clear();
@@ -96,6 +97,7 @@ export class NodeAllocator {
     for (let i = 0; i < this.#born.size; i++) this.#free.push(this.#born.at(i));
     this.#born.clear();
     this.#retiring.clear();
+    this.#spare.clear();
   }
 
   /** Frees what no pinned commit needs. `pins`: commit numbers, ascending, read after the last publication. */
