@@ -7,8 +7,9 @@ import { UUID_BYTES } from './format.js';
  *   wal-0000000007.log:  segment header | frame | frame | …
  *   frame:               frame header | record | record | …      (none: a durable mark)
  *
- * All numbers are little-endian and all parts are whole words, so that a reader looks at the file as words. A frame's
- * checksum starts from its segment's salt: bytes of another segment, wherever they come from, never check out here.
+ * All numbers are little-endian and all parts are whole words, so that a reader looks at the file as words. Every frame
+ * repeats the random salt of its segment, under its checksum: bytes of another segment never check out here, and
+ * nobody who can only choose what a lease says can make bytes that do.
  */
 
 const s = fields();
@@ -21,7 +22,7 @@ const SEGMENT_ID_AT = s.u53('segment id');
 const SEGMENT_EPOCH_AT = s.u53('epoch: rises with every open of the store');
 const SEGMENT_FIRST_AT = s.u53('LSN of the first record; all before it was durable');
 const SEGMENT_TIME_AT = s.u53('store time, ms');
-const SEGMENT_SALT_AT = s.u32('salt of the frame checksums');
+const SEGMENT_SALT_AT = s.u32('salt: random, repeated by every frame');
 export const SEGMENT_HEADER_LAYOUT = s.layout();
 export const SEGMENT_HEADER_BYTES = s.end(4);
 
@@ -43,7 +44,8 @@ export const SEGMENT_SALT = word(SEGMENT_SALT_AT);
 
 const f = fields();
 const FRAME_MAGIC_AT = f.u32('magic "HFFR"');
-const FRAME_CRC_AT = f.u32('CRC-32 of the rest of the frame, from the segment salt');
+const FRAME_CRC_AT = f.u32('CRC-32 of all that follows in the frame');
+const FRAME_SALT_AT = f.u32('salt of the segment');
 const FRAME_BYTES_AT = f.u32('bytes of the frame, this header included');
 const FRAME_COUNT_AT = f.u32('records; 0 in a durable mark');
 const FRAME_SEGMENT_AT = f.u53('segment id');
@@ -56,11 +58,12 @@ export const FRAME_HEADER_BYTES = f.end(4);
 export const FRAME_HEADER_WORDS = word(FRAME_HEADER_BYTES);
 
 /** What a frame's checksum covers starts here; the magic before it is compared whole. */
-export const FRAME_CHECKED_BYTE = FRAME_BYTES_AT;
+export const FRAME_CHECKED_BYTE = FRAME_SALT_AT;
 
 /** Word offsets within a frame header. */
 export const FRAME_MAGIC_WORD = word(FRAME_MAGIC_AT);
 export const FRAME_CRC = word(FRAME_CRC_AT);
+export const FRAME_SALT = word(FRAME_SALT_AT);
 export const FRAME_BYTES = word(FRAME_BYTES_AT);
 export const FRAME_COUNT = word(FRAME_COUNT_AT);
 export const FRAME_SEGMENT = word(FRAME_SEGMENT_AT);

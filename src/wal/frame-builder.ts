@@ -133,11 +133,12 @@ export class FrameBuilder {
   finish(home: FrameHome): Uint8Array {
     const w = this.#words;
     const length = this.#at * 4;
+    w[layout.FRAME_SALT] = home.salt;
     w[layout.FRAME_BYTES] = length;
     w[layout.FRAME_COUNT] = this.#count;
     setU53(w, layout.FRAME_SEGMENT, home.segmentId);
     setU53(w, layout.FRAME_EPOCH, home.epoch);
-    w[layout.FRAME_CRC] = crc32(this.#bytes.subarray(layout.FRAME_CHECKED_BYTE, length), home.salt);
+    w[layout.FRAME_CRC] = crc32(this.#bytes.subarray(layout.FRAME_CHECKED_BYTE, length));
     return this.#bytes.subarray(0, length);
   }
 

@@ -66,8 +66,11 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   return bytes;
 }
 
-/** The header, or why the bytes (as many as a header has, or fewer) are none. */
-export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | string {
+/**
+ * The header at the start of `bytes`, or why there is none. Throws ERR_HOLDFAST_FORMAT for a good header of a version
+ * that this one does not read.
+ */
+export function decodeSegmentHeader(path: string, bytes: Uint8Array): SegmentHeader | string {
   if (bytes.length < layout.SEGMENT_HEADER_BYTES) return 'the segment header is cut short';
   const copy = bytes.slice(0, layout.SEGMENT_HEADER_BYTES);
   const words = new Uint32Array(copy.buffer);
@@ -75,6 +78,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | string {
   if (words[layout.SEGMENT_CRC] !== crc32(copy.subarray(layout.SEGMENT_CHECKED_BYTE))) {
     return 'the segment header does not match its checksum';
   }
+  checkVersion(path, words[layout.SEGMENT_VERSION]);
   return {
     storeId: copy.slice(layout.SEGMENT_STORE_BYTE, layout.SEGMENT_STORE_BYTE + layout.STORE_ID_BYTES),
     shard: words[layout.SEGMENT_SHARD],
@@ -86,13 +90,11 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | string {
   };
 }
 
-/** Whether the bytes are the header of a format that this version does not know; asked only once they check out. */
-export function checkSegmentVersion(path: string, bytes: Uint8Array): void {
-  const version = new DataView(bytes.buffer, bytes.byteOffset).getUint32(layout.SEGMENT_VERSION * 4, true);
+function checkVersion(path: string, version: number): void {
   if (version === FORMAT_VERSION) return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_FORMAT',
-    `${path} has format ${version}; this version of holdfast reads ${FORMAT_VERSION}: open the store with the version that wrote it`,
+    `${path} has format ${version}, and this version of holdfast reads ${FORMAT_VERSION}: open the store with the version that wrote it`,
   );
 }
 

@@ -44,12 +44,7 @@ export class WalWriter implements FrameHome {
     const { lastLsn, ...rest } = start;
     const header = { ...rest, firstLsn: lastLsn + 1 };
     const { file, bytes } = createSegment(files, directory, header);
-    try {
-      makeDurable(files, directory, file);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    makeDurable(files, directory, file);
     return new WalWriter(files, directory, header, file, bytes);
   }
 
@@ -122,13 +117,15 @@ export class WalWriter implements FrameHome {
   }
 
   /**
-   * Goes on in a new segment. Everything appended must be durable: a segment is only followed by another once nothing
-   * in it can be lost, so that damage to it is never taken for a torn tail. If it cannot be created, the log goes on
-   * in the old one.
+   * Goes on in a new segment. Every record must be durable: a segment is only followed by another once nothing in it
+   * can be lost, so that damage to it is never taken for a torn tail. If the new one cannot be created, the log goes
+   * on in the old one.
    */
   roll(storeMs: number, salt: number): void {
     this.#checkAlive();
     assert(this.#durableLsn === this.#lastLsn, 'a segment rolls only once it is synced');
+    // Durable marks have no LSN: one may still be on its way. Nothing else is, so this sync is short.
+    this.sync();
     const header = {
       ...this.#header,
       segmentId: this.#header.segmentId + 1,
@@ -187,16 +184,28 @@ function createSegment(files: FileSystem, directory: string, header: SegmentHead
     file.write(encoded, 0, encoded.length, 0);
   } catch (error) {
     file.close();
-    files.unlink(path);
+    removeQuietly(files, path);
     throw error;
   }
   return { file, bytes: encoded.length };
 }
 
-/** Header first, then the name: a name that survives a power cut should have something behind it. */
+/** The write's own error is the one to tell; a segment with half a header is a torn tail that recovery removes. */
+function removeQuietly(files: FileSystem, path: string): void {
+  try {
+    files.unlink(path);
+  } catch {}
+}
+
+/** Content first, then the name: a name that survives a power cut should have something behind it. */
 function makeDurable(files: FileSystem, directory: string, file: File): void {
-  file.fsync();
-  files.syncDirectory(directory);
+  try {
+    file.fsync();
+    files.syncDirectory(directory);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 function messageOf(error: unknown): string {
