@@ -146,7 +146,7 @@ test('no manifest: a missing, empty or barely begun directory is free; anything 
   assert.is(readManifest(files, join(directory, 'missing')), undefined);
   assert.is(readManifest(files, directory), undefined);
   fs.writeFileSync(join(directory, 'manifest.tmp'), 'ha');
-  fs.writeFileSync(join(directory, 'lock.1.4242.sock'), '');
+  fs.writeFileSync(join(directory, 'lock.1.4242.00c0ffee.sock'), '');
   fs.mkdirSync(join(directory, 'lost+found'));
   fs.mkdirSync(shardDirectory(directory, 1, 0), { recursive: true });
   assert.is(readManifest(files, directory), undefined);
