@@ -290,7 +290,10 @@ class Scan {
       }
       whole++;
     }
-    const reason = whole === 0 ? failure : `${failure}; ${whole} later frames are whole, but nothing shows that LSN ${lost} was durable`;
+    const reason =
+      whole === 0
+        ? failure
+        : `${failure}; ${whole} later frames are whole, but nothing shows that LSN ${lost} was durable`;
     this.#torn = { segmentId: file.id, path: file.path, offset, bytes: size - offset, reason };
   }
 

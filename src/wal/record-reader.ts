@@ -1,4 +1,10 @@
-import { ID_BYTES_MAX, OWNER_BYTES_MAX, TYPE_BYTES_MAX, UUID_TEXT_BYTES, VALUE_BYTES_MAX } from '../../native-layout/format.js';
+import {
+  ID_BYTES_MAX,
+  OWNER_BYTES_MAX,
+  TYPE_BYTES_MAX,
+  UUID_TEXT_BYTES,
+  VALUE_BYTES_MAX,
+} from '../../native-layout/format.js';
 import { u53 } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/wal-frame.js';
 import { Key } from '../key.js';
@@ -175,7 +181,8 @@ export class RecordReader {
     if (typeBytes === 0 || typeBytes > TYPE_BYTES_MAX || idBytes === 0 || idBytes > ID_BYTES_MAX) {
       throw new BadRecord('a key of impossible length');
     }
-    if (packed > 1 || (packed === 1 && idBytes !== UUID_TEXT_BYTES)) throw new BadRecord('a key packed in an unknown way');
+    if (packed > 1 || (packed === 1 && idBytes !== UUID_TEXT_BYTES))
+      throw new BadRecord('a key packed in an unknown way');
     const idAt = at + layout.RECORD_KEY_ID;
     const typeAt = idAt + (packed === 1 ? layout.RECORD_UUID_WORDS : layout.paddedWords(idBytes));
     const behind = typeAt + layout.paddedWords(typeBytes);

@@ -100,8 +100,10 @@ function checkVersion(path: string, version: number): void {
 
 /** Throws ERR_HOLDFAST_CORRUPT unless a good header is that of this file of this log. */
 export function checkSegmentOwner(file: SegmentFile, header: SegmentHeader, owner: LogOwner): void {
-  if (header.segmentId !== file.id) throw corruptFile(file.path, 0, `it is segment ${header.segmentId}, not ${file.id}`);
-  if (header.shard !== owner.shard) throw corruptFile(file.path, 0, `it belongs to shard ${header.shard}, not ${owner.shard}`);
+  if (header.segmentId !== file.id)
+    throw corruptFile(file.path, 0, `it is segment ${header.segmentId}, not ${file.id}`);
+  if (header.shard !== owner.shard)
+    throw corruptFile(file.path, 0, `it belongs to shard ${header.shard}, not ${owner.shard}`);
   if (!header.storeId.every((byte, i) => byte === owner.storeId[i])) {
     throw corruptFile(file.path, 0, 'it belongs to another store');
   }
