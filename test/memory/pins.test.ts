@@ -1,0 +1,76 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createControl, PINS_PER_ROW, READER_ROWS } from '../../native-layout/shard-control.js';
+import { Commits } from '../../src/memory/commits.js';
+import { Control } from '../../src/memory/control.js';
+import { claimRow, freeRow, PinRow } from '../../src/memory/pins.js';
+
+const EMPTY = { lsn: 0, storeMs: 0, leases: 0, owners: 0, names: 0, leaseCount: 0, ownerCount: 0, nameCount: 0, token: 0 };
+
+function controls(count: number): Control[] {
+  return Array.from({ length: count }, (_, shard) => {
+    const control = new Control(createControl(shard, 4096));
+    new Commits(control).publish({ ...EMPTY, commit: 1 });
+    return control;
+  });
+}
+
+test('nested uses hold pins of their own', () => {
+  const [control] = controls(1);
+  const commits = new Commits(control);
+  const row = new PinRow(control, claimRow([control]));
+  const outer = row.acquire();
+  commits.publish({ ...EMPTY, commit: 2 });
+  const inner = row.acquire();
+  assert.is.not(outer, inner);
+  assert.equal(commits.scanPins().commits, [1, 2]);
+  row.release(inner);
+  assert.equal(commits.scanPins().commits, [1]);
+  row.release(outer);
+  assert.equal(commits.scanPins().commits, []);
+});
+
+test('a thread that holds too many pins is told so, and goes on once it let one go', () => {
+  const [control] = controls(1);
+  const row = new PinRow(control, claimRow([control]));
+  const pins = Array.from({ length: PINS_PER_ROW }, () => row.acquire());
+  assert.is(new Set(pins).size, PINS_PER_ROW);
+  assert.throws(
+    () => row.acquire(),
+    (error: Error & { code?: string }) => error.code === 'ERR_HOLDFAST_OVERLOADED' && /close some/.test(error.message),
+  );
+  row.release(pins[5]);
+  assert.is(row.acquire(), pins[5]);
+});
+
+test('resting and resuming keeps the commit', () => {
+  const [control] = controls(1);
+  const row = new PinRow(control, claimRow([control]));
+  const pin = row.acquire();
+  const slot = row.slot(pin);
+  for (let i = 0; i < 3; i++) {
+    row.rest(pin, 10);
+    assert.equal(new Commits(control).scanPins().commits, [1], 'an idle snapshot is a pin too');
+    assert.ok(row.resume(pin));
+    assert.is(row.slot(pin), slot);
+  }
+  assert.not(row.resume(pin), 'what does not rest cannot be resumed');
+});
+
+test('rows are claimed in every control block, and come back clean', () => {
+  const all = controls(3);
+  const rows = Array.from({ length: READER_ROWS }, () => claimRow(all));
+  assert.equal(rows, [...rows.keys()]);
+  assert.is(claimRow(all), -1);
+  const row = new PinRow(all[1], 7);
+  row.rest(row.acquire(), 10);
+  row.acquire();
+  freeRow(all, 7);
+  assert.equal(new Commits(all[1]).scanPins().commits, [], 'the pins of a dead thread are gone');
+  assert.is(claimRow(all), 7);
+  const next = new PinRow(all[1], 7);
+  const pins = Array.from({ length: PINS_PER_ROW }, () => next.acquire());
+  assert.is(new Set(pins).size, PINS_PER_ROW, 'the next thread has the whole row');
+});
+
+test.run();
