@@ -1,4 +1,4 @@
-import { NODE_BYTES_MAX, NODE_BYTES_MIN } from '../../native-layout/format.js';
+import { NODE_BYTES_MAX, NODE_BYTES_MIN, TWO_32 } from '../../native-layout/format.js';
 import { assert } from '../assert.js';
 import { LeaseStoreError } from '../errors.js';
 
@@ -51,8 +51,9 @@ export class Slabs {
     assert(Number.isInteger(Math.log2(nodeBytes)), 'node size must be a power of two');
     const wanted = 2 ** Math.ceil(Math.log2(Math.max(memoryBytes, nodeBytes * 16)));
     const slabBytes = Math.min(SLAB_BYTES_MAX, wanted);
-    const count = Math.ceil(memoryBytes / slabBytes);
-    return new Slabs({ nodeBytes, buffers: reserveBuffers(Math.max(1, count), slabBytes) });
+    const count = Math.max(1, Math.ceil(memoryBytes / slabBytes));
+    assert((count * slabBytes) / nodeBytes <= TWO_32, 'more nodes than ids');
+    return new Slabs({ nodeBytes, buffers: reserveBuffers(count, slabBytes) });
   }
 }
 
