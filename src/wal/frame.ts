@@ -54,6 +54,10 @@ export function readFrame(window: FileWindow, offset: number, home: FrameHome): 
   if (durableLsn >= firstLsn || !Number.isSafeInteger(lastLsn)) {
     throw corruptFile(window.path, offset, `a frame with LSN ${firstLsn} claims that ${durableLsn} is durable`);
   }
+  const recordBytes = bytes - layout.FRAME_HEADER_BYTES;
+  if (count === 0 ? recordBytes > 0 : recordBytes < count * layout.RECORD_LAYOUT.bytes) {
+    throw corruptFile(window.path, offset, `a frame claims ${count} records in ${recordBytes} bytes`);
+  }
   return { offset, bytes, count, firstLsn, lastLsn, durableLsn, storeMs: u53(w, at + layout.FRAME_TIME) };
 }
 

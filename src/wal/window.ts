@@ -6,7 +6,7 @@ const WINDOW_BYTES = 1024 * 1024;
 
 /** A file seen through one reused buffer that moves along it, as bytes and as words. */
 export class FileWindow {
-  words = new Uint32Array(WINDOW_BYTES / 4);
+  words = new Uint32Array(0);
   bytes = new Uint8Array(this.words.buffer);
   readonly #onLoad: ((bytes: number) => void) | undefined;
   #file: File | undefined;
@@ -48,8 +48,9 @@ export class FileWindow {
     const behind = offset + length;
     if (offset >= this.#start && behind <= this.#start + this.#loaded) return offset - this.#start;
     assert(this.#file !== undefined && offset % 4 === 0 && behind <= this.#size, 'a window outside of its file');
-    if (length > this.bytes.length) {
-      this.words = new Uint32Array(Math.ceil(length / 4));
+    const room = Math.max(length, Math.min(WINDOW_BYTES, this.#size));
+    if (room > this.bytes.length) {
+      this.words = new Uint32Array(Math.ceil(room / 4));
       this.bytes = new Uint8Array(this.words.buffer);
     }
     const wanted = Math.min(this.bytes.length, this.#size - offset);

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FRAME_HEADER_WORDS, RENEW, recordHead } from '../../native-layout/wal-frame.js';
+import { FrameBuilder } from '../../src/wal/frame-builder.js';
+import { type RecordFailure, RecordReader } from '../../src/wal/record-reader.js';
+import { scaled, seed } from '../support/env.js';
+import { addRecord, anyRecord, Collector, type LogRecord } from './log-records.js';
+
+/** The words of a frame's records, without its header. */
+function recordsOf(records: readonly LogRecord[]): Uint32Array<ArrayBuffer> {
+  const builder = new FrameBuilder();
+  builder.begin(1, 0, 0);
+  for (const record of records) addRecord(builder, record);
+  return new Uint32Array(builder.finish({ segmentId: 1, epoch: 1, salt: 1 }).slice().buffer).slice(FRAME_HEADER_WORDS);
+}
+
+function read(words: Uint32Array<ArrayBuffer>, count: number): { failure: RecordFailure | undefined; heard: Collector } {
+  const heard = new Collector();
+  const bytes = new Uint8Array(words.buffer);
+  return { failure: new RecordReader(heard).read(words, bytes, 0, words.length, count, 1, 0), heard };
+}
+
+test('any bytes are records or a failure that says where', () => {
+  const kindAndFlags = fc.tuple(fc.nat(6), fc.nat(255), fc.nat(20));
+  const hostile = fc.tuple(kindAndFlags, fc.array(fc.oneof(fc.nat(300), fc.integer()), { maxLength: 40 }));
+  const property = fc.property(fc.array(hostile, { maxLength: 4 }), fc.nat(5), (parts, count) => {
+    const words = Uint32Array.from(parts.flatMap(([[kind, flags, size], rest]) => [recordHead(kind, flags, size), ...rest]));
+    const { failure, heard } = read(words, count);
+    if (failure === undefined) assert.is(heard.records.length, count);
+    else assert.ok(failure.word >= 0 && failure.word <= words.length && failure.why.length > 0);
+  });
+  fc.assert(property, { seed, numRuns: scaled(3000, 300_000) });
+});
+
+test('records with any one word changed are other records or a failure', () => {
+  const property = fc.property(
+    fc.array(anyRecord, { minLength: 1, maxLength: 4 }),
+    fc.nat(),
+    fc.oneof(fc.nat(300), fc.integer()),
+    (records, place, change) => {
+      const words = recordsOf(records);
+      const at = place % words.length;
+      words[at] = change;
+      const { failure, heard } = read(words, records.length);
+      if (failure === undefined) assert.is(heard.records.length, records.length);
+      else assert.ok(failure.word <= at, 'found later than it is');
+    },
+  );
+  fc.assert(property, { seed, numRuns: scaled(1000, 100_000) });
+});
+
+test('records cut off at any word are a failure', () => {
+  const records: LogRecord[] = [
+    { kind: 'grant', type: 'cart', id: 'c', owner: 'n', lease: { token: 1, expiresAtMs: 2, ttlMs: 3, renewals: 4 }, value: 'v' },
+    { kind: 'released', type: 'cart', id: 'c', token: 5 },
+  ];
+  const words = recordsOf(records);
+  for (let length = 0; length < words.length; length++) {
+    assert.ok(read(words.slice(0, length), 2).failure, `cut to ${length} words`);
+  }
+  assert.is(read(words, 2).failure, undefined);
+  assert.match(read(words, 1).failure?.why ?? '', /goes on behind its last record/);
+});
+
+test('numbers past 2^53 are refused', () => {
+  const words = Uint32Array.of(recordHead(5, 0, 3), 0, 0x200000);
+  assert.match(read(words, 1).failure?.why ?? '', /past 2\^53/);
+});
+
+test('lengths are checked before anything is read by them', () => {
+  const words = recordsOf([{ kind: 'released', type: 'cart', id: 'c-1', token: 5 }]);
+  const key = 3;
+  for (const [head, why] of [
+    [0xffff_00_04, /key/],
+    [0x0003_00_ff, /key of impossible length/],
+    [0x0000_00_04, /key of impossible length/],
+    [0x0003_01_04, /packed/],
+    [0x0024_02_04, /packed/],
+  ] as const) {
+    const changed = words.slice();
+    changed[key] = head;
+    assert.match(read(changed, 1).failure?.why ?? '', why);
+  }
+  assert.match(read(Uint32Array.of(recordHead(RENEW, 0, 3), 0, 0), 1).failure?.why ?? '', /cut short/);
+});
+
+test('what a visitor throws is not taken for damage', () => {
+  const visitor = new Collector();
+  visitor.ceiling = () => {
+    throw new TypeError('from the visitor');
+  };
+  const words = recordsOf([{ kind: 'ceiling', number: 1 }]);
+  const reader = new RecordReader(visitor);
+  assert.throws(() => reader.read(words, new Uint8Array(words.buffer), 0, words.length, 1, 1, 0), /from the visitor/);
+});
+
+test.run();
