@@ -39,3 +39,9 @@ export const UUID_BYTES = 16;
 
 /** 2^32, for numbers kept as two words. */
 export const TWO_32 = 4294967296;
+
+/**
+ * How far ahead of the last token a logged ceiling lies, in microseconds, the unit of tokens: ten seconds, so that a busy
+ * shard logs a ceiling every five.
+ */
+export const TOKEN_LEAD = 10_000_000;

@@ -13,13 +13,10 @@ const TAIL_AT = r.u32('tail: words ever produced, modulo 2^32');
 r.align(LINE);
 const HEAD_AT = r.u32('head: words ever consumed, modulo 2^32');
 r.align(LINE);
-const WAITING_AT = r.u32('1 while the consumer waits for the tail to move');
-r.align(LINE);
 export const RING_LAYOUT = r.layout();
 export const RING_HEADER_BYTES = r.end(64);
 export const TAIL = word(TAIL_AT);
 export const HEAD = word(HEAD_AT);
-export const WAITING = word(WAITING_AT);
 export const RING_WORDS = word(RING_HEADER_BYTES);
 
 const q = fields();

@@ -38,7 +38,10 @@ const DURABLE_LSN_AT = f.cell64('LSN known to be on the disk');
 const SYNC_WANTED_AT = f.cell64('LSN that somebody waits for');
 f.align(LINE);
 
-/** Numbers that the shard alone writes, as aligned doubles; any thread may read them at any time. */
+/**
+ * Numbers that one thread alone writes (the shard, but for those of checkpoints), as aligned doubles; any thread may
+ * read them at any time.
+ */
 export const COUNTERS = [
   'acquired',
   'held',
@@ -47,12 +50,11 @@ export const COUNTERS = [
   'refused',
   'imported',
   'expired',
-  'groups',
   'commits',
   'walBytes',
   'walFrames',
   'syncs',
-  'walBytesSinceCheckpoint',
+  'walBytesAtCheckpoint',
   'checkpoints',
   'checkpointFailures',
   'checkpointBytes',

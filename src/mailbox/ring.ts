@@ -1,4 +1,4 @@
-import { HEAD, RING_HEADER_BYTES, RING_WORDS, TAIL, WAITING } from '../../native-layout/mailbox.js';
+import { HEAD, RING_HEADER_BYTES, RING_WORDS, TAIL } from '../../native-layout/mailbox.js';
 import { assert } from '../assert.js';
 
 /** A ring of `bytes` (a power of two) of records, all zero. */
@@ -78,16 +78,6 @@ export class RingWriter {
     Atomics.store(this.#shared, TAIL, this.#tail);
   }
 
-  /** Whether the consumer said that it waits, and so wants to be woken. */
-  get consumerWaits(): boolean {
-    return Atomics.load(this.#shared, WAITING) === 1;
-  }
-
-  wakeConsumer(): void {
-    Atomics.store(this.#shared, WAITING, 0);
-    Atomics.notify(this.#shared, TAIL);
-  }
-
   #free(): number {
     return this.#capacity - ((this.#tail - this.#headSeen) | 0);
   }
@@ -97,7 +87,7 @@ export class RingWriter {
 export class RingReader {
   readonly words: Uint32Array;
   readonly bytes: Uint8Array;
-  readonly shared: Int32Array;
+  readonly #shared: Int32Array;
   readonly #mask: number;
   #head: number;
   #tailSeen: number;
@@ -105,16 +95,16 @@ export class RingReader {
   constructor(ring: SharedArrayBuffer) {
     this.words = new Uint32Array(ring, RING_HEADER_BYTES);
     this.bytes = new Uint8Array(ring, RING_HEADER_BYTES);
-    this.shared = new Int32Array(ring, 0, RING_WORDS);
+    this.#shared = new Int32Array(ring, 0, RING_WORDS);
     this.#mask = this.words.length - 1;
-    this.#head = Atomics.load(this.shared, HEAD);
-    this.#tailSeen = Atomics.load(this.shared, TAIL);
+    this.#head = Atomics.load(this.#shared, HEAD);
+    this.#tailSeen = Atomics.load(this.#shared, TAIL);
   }
 
   /** Index of the next record in {@link words}, or -1. */
   next(): number {
     if (this.#head === this.#tailSeen) {
-      this.#tailSeen = Atomics.load(this.shared, TAIL);
+      this.#tailSeen = Atomics.load(this.#shared, TAIL);
       if (this.#head === this.#tailSeen) return -1;
     }
     let at = this.#head & this.#mask;
@@ -128,32 +118,18 @@ export class RingReader {
 
   /** Whether a record waits, without taking it. */
   get ready(): boolean {
-    return this.#head !== this.#tailSeen || Atomics.load(this.shared, TAIL) !== this.#head;
-  }
-
-  /** Words produced and not yet taken. */
-  get depthWords(): number {
-    return (Atomics.load(this.shared, TAIL) - this.#head) | 0;
+    return this.#head !== this.#tailSeen || Atomics.load(this.#shared, TAIL) !== this.#head;
   }
 
   /** Gives everything taken so far back to the producer. */
   release(): void {
-    Atomics.store(this.shared, HEAD, this.#head);
+    Atomics.store(this.#shared, HEAD, this.#head);
   }
 
   /** Drops whatever was produced so far, unread. */
   discard(): void {
-    this.#head = Atomics.load(this.shared, TAIL);
+    this.#head = Atomics.load(this.#shared, TAIL);
     this.#tailSeen = this.#head;
     this.release();
-  }
-
-  /** Says that this side is about to wait; look at {@link ready} once more before doing so. */
-  announceWait(): void {
-    Atomics.store(this.shared, WAITING, 1);
-  }
-
-  endWait(): void {
-    Atomics.store(this.shared, WAITING, 0);
   }
 }

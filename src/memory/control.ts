@@ -41,6 +41,17 @@ export class Control {
     Atomics.store(this.longs, at, BigInt(lsn));
   }
 
+  /** Moves an LSN that several threads move forward, and never back. */
+  raiseLsn(at: number, lsn: number): void {
+    const wanted = BigInt(lsn);
+    let seen = Atomics.load(this.longs, at);
+    while (seen < wanted) {
+      const before = Atomics.compareExchange(this.longs, at, seen, wanted);
+      if (before === seen) return;
+      seen = before;
+    }
+  }
+
   /** Slot index of the published commit. */
   get current(): number {
     return Atomics.load(this.signed, layout.CURRENT);

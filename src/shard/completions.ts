@@ -1,6 +1,7 @@
 import { OWNER_BYTES_MAX, VALUE_BYTES_MAX } from '../../native-layout/format.js';
 import * as layout from '../../native-layout/mailbox.js';
 import { setU53 } from '../../native-layout/lease-record.js';
+import type { ClientBell } from '../mailbox/client-bell.js';
 import type { RingWriter } from '../mailbox/ring.js';
 
 /** Words of the longest completion: a refusal that brings the lease of the holder. */
@@ -17,10 +18,12 @@ export const OUTCOME_UNKNOWN = 1;
  */
 export class Completions {
   readonly #ring: RingWriter;
+  readonly #bell: ClientBell;
   readonly #kept: { lsn: number; words: Uint32Array }[] = [];
 
-  constructor(ring: RingWriter) {
+  constructor(ring: RingWriter, bell: ClientBell) {
     this.#ring = ring;
+    this.#bell = bell;
   }
 
   /** Whether any answer fits now. */
@@ -43,7 +46,7 @@ export class Completions {
 
   publish(): void {
     this.#ring.publish();
-    if (this.#ring.consumerWaits) this.#ring.wakeConsumer();
+    this.#bell.ring();
   }
 
   done(call: number, status: number, ttlMs: number, expiresAtMs: number, token: number, renewals: number): void {

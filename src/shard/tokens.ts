@@ -1,3 +1,5 @@
+import { TOKEN_LEAD } from '../../native-layout/format.js';
+
 /**
  * Fencing tokens of one shard: the wall clock in microseconds, or one more than the last, whichever is greater. A
  * token may only be handed out below a ceiling that is on the disk, so that no crash can make one be given twice.
@@ -42,7 +44,7 @@ export class TokenSource {
 
   /** The ceiling to log now, or 0: half of the lead is used up and no new ceiling is on its way. */
   get due(): number {
-    return this.#wanted === 0 && this.#last > this.#ceiling - LEAD / 2 ? this.#last + LEAD : 0;
+    return this.#wanted === 0 && this.#last > this.#ceiling - TOKEN_LEAD / 2 ? this.#last + TOKEN_LEAD : 0;
   }
 
   /** `ceiling` was logged at `lsn`. */
@@ -68,6 +70,3 @@ export class TokenSource {
     this.#wanted = 0;
   }
 }
-
-/** How far a ceiling lies ahead: ten seconds of the clock, so that a busy shard logs one every five. */
-export const LEAD = 10_000_000;

@@ -4,6 +4,7 @@ import { assert } from '../assert.js';
 import { Key } from '../key.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
+import { Cursor } from './cursor.js';
 import * as edit from './edit.js';
 import { Entries } from './entries.js';
 import type { TreeKind } from './kinds.js';
@@ -43,6 +44,7 @@ export class Tree {
   /** Slot that the last find ended at, or its complement. */
   #found = -1;
   readonly #copy: Node;
+  readonly #cursor: Cursor;
   readonly #entries = new Entries();
   readonly #replacement = new Entries();
   readonly #separator = new Key();
@@ -57,6 +59,7 @@ export class Tree {
     this.#allocator = allocator;
     this.#path = Array.from({ length: LEVELS_MAX }, () => new Node(slabs));
     this.#copy = new Node(slabs);
+    this.#cursor = new Cursor(slabs);
   }
 
   /** Level of the root; leaves are at 0. */
@@ -170,12 +173,59 @@ export class Tree {
     this.#rewrite(this.#leaf, 1);
   }
 
+  /** The earliest tick that any deadline below the root can have. */
+  get earliestTick(): number {
+    if (this.root === layout.NIL) return TICK_NONE;
+    this.#summarize(this.#copy.open(this.root));
+    return this.#summary.earliest;
+  }
+
+  /** The first leaf whose bound says that a deadline may lie before `tick`; a flyweight, good until the next change. */
+  findDue(tick: number): Node | undefined {
+    this.#leaf = -1;
+    if (this.earliestTick >= tick) return undefined;
+    const node = this.#path[0].open(this.root);
+    while (!node.isLeaf) {
+      let slot = 0;
+      for (let i = 1; i < node.count; i++) if (node.earliest(i) < node.earliest(slot)) slot = i;
+      node.open(node.child(slot));
+    }
+    return node;
+  }
+
+  /** Makes the bounds above the leaf that covers `key` say what is below them now. */
+  raiseBound(key: Key): void {
+    this.find(key);
+    if (this.#leaf <= 0) return;
+    this.#ownTo(this.#leaf - 1);
+    let child = this.#path[this.#leaf];
+    for (let depth = this.#leaf - 1; depth >= 0; depth--) {
+      this.#summarize(child);
+      const node = this.#path[depth];
+      node.words[node.payloadAt(this.#slots[depth]) + layout.EARLIEST] = this.#summary.earliest;
+      child = node;
+    }
+  }
+
+  /** Fills `found` with the first key that is not before `key`; `false` if there is none. */
+  findNext(key: Key, found: Key): boolean {
+    this.#leaf = -1;
+    const cursor = this.#cursor.start(this.root, key, undefined, false);
+    if (!cursor.nextRun()) return false;
+    cursor.leaf.readKey(cursor.low, found);
+    return true;
+  }
+
   /** Copies every node on the path that an earlier commit still shares. */
   #own(): void {
+    this.#ownTo(this.#leaf);
+  }
+
+  #ownTo(deepest: number): void {
     const path = this.#path;
     // A node born in this commit has only such nodes above it.
-    if (path[this.#leaf].birth === this.#allocator.commit) return;
-    for (let depth = 0; depth <= this.#leaf; depth++) {
+    if (path[deepest].birth === this.#allocator.commit) return;
+    for (let depth = 0; depth <= deepest; depth++) {
       const node = path[depth];
       if (node.birth === this.#allocator.commit) continue;
       edit.copyOnWrite(node, this.#allocator, this.#copy);

@@ -1,0 +1,77 @@
+import type { Control } from '../memory/control.js';
+import { RingReader, RingWriter } from '../mailbox/ring.js';
+import { ringDoorbell } from '../shard/wait.js';
+import type { Calls } from './calls.js';
+import { Completion } from './completion.js';
+import type { Outgoing } from './request-writer.js';
+
+/** One client thread's two rings with one shard, and the requests that did not fit yet. */
+export class Mailbox {
+  readonly #requests: RingWriter;
+  readonly #completions: RingReader;
+  readonly #completion: Completion;
+  readonly #control: Control;
+  #backlog: Uint32Array[] = [];
+
+  constructor(control: Control, requests: SharedArrayBuffer, completions: SharedArrayBuffer) {
+    this.#control = control;
+    this.#requests = new RingWriter(requests);
+    this.#completions = new RingReader(completions);
+    this.#completion = new Completion(this.#completions);
+  }
+
+  /** Puts a request into the ring, or behind those that wait for room. It is sent by the next {@link send}. */
+  post(outgoing: Outgoing): void {
+    const { words } = outgoing;
+    if (this.#backlog.length > 0 || !this.#requests.fits(words)) {
+      this.#backlog.push(encoded(outgoing, words));
+      return;
+    }
+    outgoing.write(this.#requests.words, this.#requests.bytes, this.#requests.reserve(words));
+  }
+
+  /** Shows the shard what was posted, and wakes it if it sleeps. */
+  send(): void {
+    this.#requests.publish();
+    ringDoorbell(this.#control);
+  }
+
+  /** Hands out the completions that are there. Answers whether there were any. */
+  drain(calls: Calls): boolean {
+    let at = this.#completions.next();
+    if (at < 0) return false;
+    for (; at >= 0; at = this.#completions.next()) calls.complete(this.#completion.open(at));
+    this.#completions.release();
+    if (this.#backlog.length > 0) this.#sendBacklog();
+    return true;
+  }
+
+  get ready(): boolean {
+    return this.#completions.ready;
+  }
+
+  /** The shard that read this ring is gone: what it did not read is never carried out. */
+  reset(): void {
+    this.#backlog = [];
+    this.#completions.discard();
+  }
+
+  #sendBacklog(): void {
+    let sent = 0;
+    for (const record of this.#backlog) {
+      if (!this.#requests.fits(record.length)) break;
+      const at = this.#requests.reserve(record.length);
+      this.#requests.words.set(record, at);
+      sent++;
+    }
+    this.#backlog.splice(0, sent);
+    this.send();
+  }
+}
+
+function encoded(outgoing: Outgoing, words: number): Uint32Array {
+  const record = new Uint32Array(words);
+  record[0] = words;
+  outgoing.write(record, new Uint8Array(record.buffer), 0);
+  return record;
+}

@@ -1,0 +1,55 @@
+import type { Slabs } from '../memory/slabs.js';
+import type { Roots } from '../table/lease-table.js';
+import { checkTree, TreeDamage, type TreeReport } from '../tree/check.js';
+import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
+
+/** What the trees of one commit look like. */
+export interface CommitReport {
+  readonly leases: TreeReport;
+  readonly owners: TreeReport;
+  readonly names: TreeReport;
+}
+
+/**
+ * Checks all trees of one commit and that they agree with each other and with the commit's counts. `reach` is told
+ * every node and answers `false` for one that it was told before.
+ *
+ * @throws TreeDamage
+ */
+export function checkCommit(slabs: Slabs, roots: Roots, reach: (id: number) => boolean): CommitReport {
+  const leases = checkTree(slabs, LEASES, roots.leases, reach);
+  const owners = checkTree(slabs, OWNERS, roots.owners, reach);
+  const names = checkTree(slabs, NAMES, roots.names, reach);
+  expectCount('leases', leases.entries, roots.leaseCount);
+  expectCount('owners', owners.entries, roots.ownerCount);
+  expectCount('names', names.entries, roots.nameCount);
+  if (leases.entries !== owners.entries) {
+    throw new TreeDamage('owners', roots.owners, `${owners.entries} entries for ${leases.entries} leases`);
+  }
+  return { leases, owners, names };
+}
+
+function expectCount(tree: string, found: number, counted: number): void {
+  if (found !== counted) throw new TreeDamage(tree, 0, `${found} entries, the commit counts ${counted}`);
+}
+
+/** A set of node ids that takes one bit each. */
+export class NodeSet {
+  readonly #bits: Uint32Array;
+
+  constructor(capacity: number) {
+    this.#bits = new Uint32Array((capacity >>> 5) + 1);
+  }
+
+  /** `false` if it was there already. */
+  readonly add = (id: number): boolean => {
+    const bit = 1 << (id & 31);
+    if ((this.#bits[id >>> 5] & bit) !== 0) return false;
+    this.#bits[id >>> 5] |= bit;
+    return true;
+  };
+
+  has(id: number): boolean {
+    return (this.#bits[id >>> 5] & (1 << (id & 31))) !== 0;
+  }
+}

@@ -1,0 +1,89 @@
+import { LeaseStoreError } from '../errors.js';
+import type { FileSystem } from '../io/file-system.js';
+import { NodeAllocator } from '../memory/allocator.js';
+import type { Slabs } from '../memory/slabs.js';
+import { LeaseTable, type Roots } from '../table/lease-table.js';
+import { TreeDamage } from '../tree/check.js';
+import { scanWal, type WalScan } from '../wal/reader.js';
+import type { LogOwner } from '../wal/segment.js';
+import { type CommitReport, checkCommit, NodeSet } from './check.js';
+import { type LoadedCheckpoint, loadNewestCheckpoint } from './load.js';
+import { Replay } from './replay.js';
+
+export interface RecoveryOptions {
+  readonly files: FileSystem;
+  /** Directory of the shard. */
+  readonly directory: string;
+  readonly owner: LogOwner;
+  readonly slabs: Slabs;
+  readonly onProgress: (phase: 'checkpoint' | 'log', done: number, total: number) => void;
+  readonly monotonicMs: () => number;
+}
+
+/** One shard as the disk has it, in memory and checked; nothing on the disk was changed. */
+export interface Recovered {
+  readonly allocator: NodeAllocator;
+  readonly table: LeaseTable;
+  readonly lsn: number;
+  readonly tokenFloor: number;
+  readonly lastStoreMs: number;
+  readonly scan: WalScan;
+  readonly report: CommitReport;
+  readonly checkpoint: LoadedCheckpoint | undefined;
+  readonly replayed: number;
+  /** Milliseconds that each step took. */
+  readonly took: { readonly load: number; readonly replay: number; readonly check: number };
+}
+
+const EMPTY: Roots = { leases: 0, owners: 0, names: 0, leaseCount: 0, ownerCount: 0, nameCount: 0 };
+
+/**
+ * Newest good checkpoint, then what the log says came after it, then a check of everything. A checkpoint that is
+ * damaged falls back to the one before it, whose log is kept for that.
+ */
+export function recoverShard(options: RecoveryOptions): Recovered {
+  const { files, directory, owner, slabs, onProgress, monotonicMs } = options;
+  const started = monotonicMs();
+  const allocator = new NodeAllocator(slabs, 0);
+  const checkpoint = loadNewestCheckpoint(files, directory, owner, slabs, (done, total) => {
+    onProgress('checkpoint', done, total);
+  });
+  if (checkpoint !== undefined) allocator.adopt(() => true, checkpoint.nodes);
+  const loaded = monotonicMs();
+  const table = new LeaseTable(slabs, allocator, checkpoint?.roots ?? EMPTY);
+  const replay = new Replay(table, slabs, allocator, checkpoint?.tokenCeiling ?? 0);
+  const scan = scanWal(files, directory, {
+    ...owner,
+    fromLsn: checkpoint?.lsn ?? 0,
+    visitor: replay,
+    onProgress: (done, total) => onProgress('log', done, total),
+  });
+  replay.commit();
+  const replayed = monotonicMs();
+  const report = checkOrCorrupt(directory, slabs, table.roots);
+  return {
+    allocator,
+    table,
+    lsn: scan.lastLsn,
+    tokenFloor: replay.tokenFloor,
+    lastStoreMs: Math.max(scan.lastStoreMs, checkpoint?.storeMs ?? 0),
+    scan,
+    report,
+    checkpoint,
+    replayed: replay.records,
+    took: { load: loaded - started, replay: replayed - loaded, check: monotonicMs() - replayed },
+  };
+}
+
+function checkOrCorrupt(directory: string, slabs: Slabs, roots: Roots): CommitReport {
+  try {
+    return checkCommit(slabs, roots, new NodeSet(slabs.capacity).add);
+  } catch (cause) {
+    if (!(cause instanceof TreeDamage)) throw cause;
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_CORRUPT',
+      `what was read from ${directory} does not hold together (${cause.message}); restore a backup or use "holdfast salvage"`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { TOKEN_LEAD } from '../../native-layout/format.js';
+import { keepNewest } from '../checkpoint/files.js';
+import { CheckpointWriter } from '../checkpoint/writer.js';
+import type { FileSystem } from '../io/file-system.js';
+import type { Commit } from '../memory/control.js';
+import type { Slabs } from '../memory/slabs.js';
+import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
+import type { LogOwner } from '../wal/segment.js';
+import { dropSegmentsBelow } from '../wal/settle.js';
+import { TreeSaver } from './images.js';
+
+/** Checkpoints that are kept: should the newest be damaged, the one before it and its log still tell everything. */
+const KEEP = 2;
+
+export interface SavedCheckpoint {
+  readonly lsn: number;
+  readonly bytes: number;
+  readonly nodes: number;
+}
+
+/**
+ * Streams a pinned commit into a new checkpoint file and publishes it, then removes what the two newest checkpoints do
+ * not need. `untilDurable` waits until the log is on the disk up to the commit: a checkpoint must not be ahead of it.
+ */
+export function saveCheckpoint(
+  files: FileSystem,
+  directory: string,
+  owner: LogOwner,
+  slabs: Slabs,
+  commit: Commit,
+  untilDurable: (lsn: number) => void,
+): SavedCheckpoint {
+  const saved = writeCheckpoint(files, directory, owner, slabs, commit, untilDurable);
+  const kept = keepNewest(files, directory, KEEP);
+  const oldest = kept.at(-1);
+  if (kept.length === KEEP && oldest !== undefined) dropSegmentsBelow(files, directory, oldest.cutLsn);
+  return saved;
+}
+
+/** The part without housekeeping: for a checkpoint in another directory, as of a backup. */
+export function writeCheckpoint(
+  files: FileSystem,
+  directory: string,
+  owner: LogOwner,
+  slabs: Slabs,
+  commit: Commit,
+  untilDurable: (lsn: number) => void,
+): SavedCheckpoint {
+  const writer = CheckpointWriter.create(files, directory, {
+    ...owner,
+    nodeBytes: slabs.nodeBytes,
+    cutLsn: commit.lsn,
+    commit: commit.commit,
+    storeMs: commit.storeMs,
+    // At least every ceiling that was logged up to the cut.
+    tokenCeiling: commit.token + TOKEN_LEAD,
+  });
+  try {
+    const saver = new TreeSaver(slabs, (head, tail) => writer.append(head, tail));
+    const trees = [
+      { root: saver.save(LEASES, commit.leases), entries: commit.leaseCount },
+      { root: saver.save(OWNERS, commit.owners), entries: commit.ownerCount },
+      { root: saver.save(NAMES, commit.names), entries: commit.nameCount },
+    ];
+    const nodes = writer.images;
+    const bytes = writer.finish(trees);
+    untilDurable(commit.lsn);
+    writer.publish();
+    return { lsn: commit.lsn, bytes, nodes };
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+}

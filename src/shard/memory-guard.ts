@@ -1,0 +1,65 @@
+import type { NodeAllocator } from '../memory/allocator.js';
+import type { Commits } from '../memory/commits.js';
+import type { LeaseTable } from '../table/lease-table.js';
+import { VALUE_BYTES_MAX } from '../../native-layout/format.js';
+import { AT, type Counters } from './counters.js';
+
+/** Retired nodes are looked through in lots: few enough that reused nodes are still in the cache. */
+const RECLAIM_LOT = 128;
+
+/** The share of all nodes that growth leaves alone: renewals and releases copy nodes too, and so does a checkpoint. */
+const RESERVE_SHARE = 1 / 8;
+
+interface GuardParts {
+  readonly allocator: NodeAllocator;
+  readonly commits: Commits;
+  readonly table: LeaseTable;
+  readonly counters: Counters;
+  readonly nowMs: () => number;
+}
+
+/** Keeps nodes back for what must go on when memory runs short, and takes freed ones in. */
+export class MemoryGuard {
+  readonly #p: GuardParts;
+  readonly #reserve: number;
+
+  constructor(parts: GuardParts) {
+    this.#p = parts;
+    this.#reserve = Math.ceil((parts.allocator.available + parts.allocator.allocated) * RESERVE_SHARE);
+  }
+
+  /** Whether any one more change fits the commit being built. */
+  roomForAnother(): boolean {
+    return this.#p.allocator.available > this.#p.table.nodesNeeded(VALUE_BYTES_MAX);
+  }
+
+  /** Whether a change that adds to what is stored may go on. */
+  allowsGrowth(valueBytes: number): boolean {
+    return this.#p.allocator.available > this.#reserve + this.#p.table.nodesNeeded(valueBytes);
+  }
+
+  /** After a publication: frees what no reader needs; when short of nodes, at the cost of idle snapshots. */
+  afterPublish(): void {
+    const { allocator, commits, counters } = this.#p;
+    const short = allocator.available < 2 * this.#reserve;
+    if (allocator.retired >= RECLAIM_LOT || short) allocator.reclaim(commits.scanPins().commits);
+    if (short && allocator.available < 2 * this.#reserve && allocator.retired > 0) {
+      const ousted = commits.oust(0, true);
+      counters.add(AT.snapshotsOusted, ousted);
+      if (ousted > 0) allocator.reclaim(commits.scanPins().commits);
+    }
+    const { allocated } = allocator;
+    counters.set(AT.nodesAllocated, allocated);
+    counters.set(AT.nodesFree, allocator.free);
+    counters.set(AT.nodesRetired, allocator.retired);
+    if (allocated > counters.get(AT.nodesPeak)) counters.set(AT.nodesPeak, allocated);
+  }
+
+  /** Takes snapshots away that have rested past their deadline. */
+  oustOverdue(): void {
+    const { allocator, commits, counters, nowMs } = this.#p;
+    const ousted = commits.oust(Math.floor(nowMs() / 1000), false);
+    counters.add(AT.snapshotsOusted, ousted);
+    if (ousted > 0) allocator.reclaim(commits.scanPins().commits);
+  }
+}

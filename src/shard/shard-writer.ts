@@ -1,0 +1,464 @@
+import * as mail from '../../native-layout/mailbox.js';
+import { LeaseStoreError } from '../errors.js';
+import { Key } from '../key.js';
+import type { Durability } from '../lease.js';
+import type { RingReader } from '../mailbox/ring.js';
+import type { NodeAllocator } from '../memory/allocator.js';
+import type { Commits } from '../memory/commits.js';
+import type { Control } from '../memory/control.js';
+import type { LeaseTable, Roots } from '../table/lease-table.js';
+import type { FrameBuilder } from '../wal/frame-builder.js';
+import type { Completions, Failure } from './completions.js';
+import { AT, type Counters } from './counters.js';
+import { shutGate } from './gate.js';
+import type { LogKeeper } from './log-keeper.js';
+import type { MemoryGuard } from './memory-guard.js';
+import { OwnerReleases } from './owner-releases.js';
+import { Request } from './requests.js';
+import { Sweep } from './sweep.js';
+import type { TokenSource } from './tokens.js';
+
+export interface ShardParts {
+  readonly control: Control;
+  readonly allocator: NodeAllocator;
+  readonly commits: Commits;
+  readonly table: LeaseTable;
+  readonly tokens: TokenSource;
+  readonly frame: FrameBuilder;
+  readonly log: LogKeeper;
+  readonly requests: RingReader;
+  readonly completions: Completions;
+  readonly counters: Counters;
+  readonly memory: MemoryGuard;
+  readonly durability: Durability;
+  /** Store time, ms since the epoch. */
+  readonly nowMs: () => number;
+  /** Any monotonic clock, ms; for latencies. */
+  readonly monotonicMs: () => number;
+}
+
+/** Requests that one commit takes at most: enough to pay for a log write, few enough to keep its latency short. */
+const GROUP_MAX = 1024;
+
+/** What a group began with, to go back to if it cannot be logged. */
+interface GroupStart {
+  roots: Roots;
+  lsn: number;
+  token: number;
+  completions: number;
+}
+
+/**
+ * The single writer of a shard. One group of requests is one log frame, one commit of the trees and one publication:
+ *
+ *   take → decide and apply, one after the other → append the frame → sync if asked → publish → answer
+ *
+ * Whatever fails before the publication drops the unpublished trees, and every request of the group fails.
+ */
+export class ShardWriter {
+  readonly #p: ShardParts;
+  readonly #request: Request;
+  readonly #key = new Key();
+  readonly #calls: number[] = [];
+  readonly #sweep: Sweep;
+  readonly #ownerReleases: OwnerReleases;
+  readonly #memory: MemoryGuard;
+  readonly #start: GroupStart;
+  #lsn: number;
+  #nowMs = 0;
+  #mustSync = false;
+  #barrier = false;
+  /** Requests whose answers wait for the disk, though the commit does not. */
+  #wantsSync = false;
+
+  constructor(parts: ShardParts) {
+    this.#p = parts;
+    this.#lsn = parts.log.lastLsn;
+    this.#request = new Request(parts.requests);
+    this.#sweep = new Sweep(parts.table);
+    this.#ownerReleases = new OwnerReleases(parts.table);
+    this.#memory = parts.memory;
+    this.#start = { roots: parts.table.roots, lsn: this.#lsn, token: 0, completions: 0 };
+  }
+
+  get lsn(): number {
+    return this.#lsn;
+  }
+
+  /** Store time at which the sweep has something to do again. */
+  get nextSweepMs(): number {
+    return this.#sweep.dueMs;
+  }
+
+  /** Shows readers what recovery found. */
+  publishFirst(): void {
+    this.#nowMs = this.#p.nowMs();
+    this.#publish();
+    this.#memory.afterPublish();
+  }
+
+  /** The last words of a log that is closed: no token beyond the last was handed out. */
+  sealTokens(): void {
+    const { frame, log, tokens } = this.#p;
+    if (log.refusal !== undefined) return;
+    frame.begin(this.#lsn + 1, this.#p.nowMs(), log.durableLsn);
+    frame.ceiling(tokens.last);
+    log.append(frame, 1, this.#p.nowMs());
+    this.#lsn++;
+  }
+
+  /** Whether there is work that no request brings: a sweep, or answers that waited for the disk. */
+  get due(): boolean {
+    const { completions, log, nowMs } = this.#p;
+    const waitsFor = completions.waitsFor;
+    if (waitsFor > 0 && (log.failed || log.durableLsn >= waitsFor)) return true;
+    return this.#ownerReleases.pending || this.#sweep.due(nowMs());
+  }
+
+  /** Whether a barrier was answered, and the shard must now stand at its gate. */
+  takeBarrier(): boolean {
+    const stands = this.#barrier;
+    this.#barrier = false;
+    return stands;
+  }
+
+  /** Takes what waits, and commits it. Answers whether there was anything to do. */
+  runGroup(): boolean {
+    const p = this.#p;
+    const startedMs = p.monotonicMs();
+    this.#begin();
+    const taken = this.#takeRequests();
+    const swept = this.#sweep.due(this.#nowMs) && this.#housekeeping(() => this.#sweep.slice(this.#nowMs, this.#expire));
+    const released = this.#ownerReleases.pending && this.#housekeeping(() => this.#ownerReleases.slice(this.#removeReleased));
+    this.#logCeiling();
+    if (taken === 0 && !swept && !released) return this.#answerDurable();
+    if (!this.#commitGroup(startedMs)) return true;
+    p.counters.record('groupSize', taken);
+    return true;
+  }
+
+  /** Answers calls that waited for the disk, now that it has caught up. */
+  #answerDurable(): boolean {
+    const { completions, log } = this.#p;
+    if (completions.waitsFor === 0) return false;
+    if (log.failed) completions.failKept('ERR_HOLDFAST_IO');
+    else if (!completions.releaseKept(log.durableLsn)) return false;
+    completions.publish();
+    return true;
+  }
+
+  #begin(): void {
+    const p = this.#p;
+    this.#nowMs = p.nowMs();
+    const { durableLsn } = p.log;
+    p.tokens.durable(durableLsn);
+    if (p.completions.waitsFor > 0) this.#answerDurable();
+    this.#start.roots = p.table.roots;
+    this.#start.lsn = this.#lsn;
+    this.#start.token = p.tokens.last;
+    this.#start.completions = p.completions.mark();
+    this.#calls.length = 0;
+    this.#mustSync = p.durability === 'synced';
+    this.#wantsSync = false;
+    p.frame.begin(this.#lsn + 1, this.#nowMs, durableLsn);
+  }
+
+  #takeRequests(): number {
+    const { requests, completions, frame } = this.#p;
+    const refusal = this.#p.log.refusal;
+    let taken = 0;
+    while (taken < GROUP_MAX && !this.#barrier && !frame.full && completions.roomy) {
+      if (!this.#memory.roomForAnother()) break;
+      const at = requests.next();
+      if (at < 0) break;
+      taken++;
+      const request = this.#request.open(at);
+      this.#calls.push(request.call);
+      if (refusal === undefined) this.#carryOut(request);
+      else completions.failed(request.call, refusal, false);
+    }
+    return taken;
+  }
+
+  #carryOut(request: Request): void {
+    const { completions } = this.#p;
+    const mark = completions.mark();
+    const before = this.#lsn;
+    switch (request.op) {
+      case mail.OP_RENEW:
+        this.#renew(request);
+        break;
+      case mail.OP_ACQUIRE:
+        this.#acquire(request);
+        break;
+      case mail.OP_RELEASE:
+        this.#release(request);
+        break;
+      case mail.OP_IMPORT:
+        this.#import(request);
+        break;
+      case mail.OP_RELEASE_OWNER:
+        this.#ownerReleases.add(request.call, request.owner, this.#p.tokens.last);
+        return;
+      case mail.OP_FLUSH:
+        completions.done(request.call, mail.STATUS_OK, 0, 0, 0, 0);
+        this.#keepUntilDurable(mark, this.#lsn);
+        return;
+      case mail.OP_BARRIER:
+        completions.done(request.call, mail.STATUS_OK, 0, 0, 0, 0);
+        shutGate(this.#p.control);
+        this.#barrier = true;
+        return;
+    }
+    if (request.has(mail.FLAG_SYNCED) && this.#lsn > before) this.#keepUntilDurable(mark, this.#lsn);
+  }
+
+  /** In a store that does not sync every commit: gives the answer written since `mark` only once the disk has `lsn`. */
+  #keepUntilDurable(mark: number, lsn: number): void {
+    if (this.#mustSync || this.#p.log.durableLsn >= lsn) return;
+    this.#p.completions.keep(mark, lsn, mail.DONE_BODY);
+    this.#wantsSync = true;
+  }
+
+  #renew(request: Request): void {
+    const { table, frame, completions, counters } = this.#p;
+    const key = request.readKey(this.#key);
+    const status = this.#judge(table.find(key), request.token);
+    if (status !== mail.STATUS_OK) {
+      counters.add(AT.refused, 1);
+      completions.done(request.call, status, 0, 0, 0, 0);
+      return;
+    }
+    const { token } = request;
+    const ttlMs = request.has(mail.FLAG_TTL) ? request.ttlMs : table.ttlMs;
+    const expiresAtMs = Math.ceil(this.#nowMs) + ttlMs;
+    const renewals = (table.renewals + 1) >>> 0;
+    const value = request.value;
+    if (value !== undefined && !this.#memory.allowsGrowth(value.length)) {
+      completions.failed(request.call, 'ERR_HOLDFAST_FULL', false);
+      return;
+    }
+    table.renew(key, expiresAtMs, ttlMs, renewals, value);
+    frame.renew(key, token, expiresAtMs, ttlMs, renewals, value);
+    this.#lsn++;
+    counters.add(AT.renewed, 1);
+    this.#sweep.expect(expiresAtMs);
+    completions.done(request.call, mail.STATUS_OK, ttlMs, expiresAtMs, token, renewals);
+  }
+
+  #release(request: Request): void {
+    const { table, frame, completions, counters } = this.#p;
+    const key = request.readKey(this.#key);
+    const status = this.#judge(table.find(key), request.token);
+    if (status === mail.STATUS_OK) {
+      table.remove(key);
+      frame.remove(key, request.token, 'released');
+      this.#lsn++;
+      counters.add(AT.released, 1);
+    } else counters.add(AT.refused, 1);
+    completions.done(request.call, status, 0, 0, 0, 0);
+  }
+
+  #acquire(request: Request): void {
+    const { table, completions, counters, tokens } = this.#p;
+    const key = request.readKey(this.#key);
+    const owner = request.owner;
+    const stored = table.find(key);
+    const live = stored && table.expiresAtMs > this.#nowMs;
+    const wantsPrevious = request.has(mail.FLAG_PREVIOUS);
+    const free = wantsPrevious ? (live ? table.token : 0) === request.token : !live || this.#isOwner(owner);
+    if (!free) {
+      counters.add(AT.held, 1);
+      if (live) this.#answerHeld(request.call);
+      else completions.done(request.call, mail.STATUS_CHANGED, 0, 0, 0, 0);
+      return;
+    }
+    if (!this.#memory.allowsGrowth(request.valueBytes)) {
+      completions.failed(request.call, 'ERR_HOLDFAST_FULL', false);
+      return;
+    }
+    const expiresAtMs = Math.ceil(this.#nowMs) + request.ttlMs;
+    // Never at or below the stored token, whatever this shard's own clock says.
+    if (stored) tokens.raise(table.token);
+    const token = tokens.next(this.#nowMs);
+    this.#grant(key, stored, owner, token, expiresAtMs, request.ttlMs, 0, request.value);
+    counters.add(AT.acquired, 1);
+    completions.done(request.call, mail.STATUS_OK, request.ttlMs, expiresAtMs, token, 0);
+  }
+
+  #import(request: Request): void {
+    const { table, completions, counters, tokens } = this.#p;
+    const key = request.readKey(this.#key);
+    const { token } = request;
+    const stored = table.find(key);
+    if (stored && table.token >= token) {
+      completions.done(request.call, mail.STATUS_SUPERSEDED, 0, 0, 0, 0);
+      return;
+    }
+    if (!this.#memory.allowsGrowth(request.valueBytes)) {
+      completions.failed(request.call, 'ERR_HOLDFAST_FULL', false);
+      return;
+    }
+    tokens.raise(token);
+    const renewals = request.importRenewals;
+    this.#grant(key, stored, request.owner, token, request.importExpiresAtMs, request.ttlMs, renewals, request.value);
+    counters.add(AT.imported, 1);
+    completions.done(request.call, mail.STATUS_OK, 0, 0, token, 0);
+  }
+
+  #grant(
+    key: Key,
+    stored: boolean,
+    owner: Uint8Array,
+    token: number,
+    expiresAtMs: number,
+    ttlMs: number,
+    renewals: number,
+    value: Uint8Array | undefined,
+  ): void {
+    const { table, frame } = this.#p;
+    table.grant(key, stored, owner, token, expiresAtMs, ttlMs, renewals, value);
+    frame.grant(key, owner, token, expiresAtMs, ttlMs, renewals, value);
+    this.#lsn++;
+    this.#sweep.expect(expiresAtMs);
+  }
+
+  /** Whether the found lease may be renewed or released by whoever has `token`. */
+  #judge(found: boolean, token: number): number {
+    if (!found) return mail.STATUS_UNKNOWN;
+    const { table } = this.#p;
+    const current = table.token;
+    if (token < current) return mail.STATUS_SUPERSEDED;
+    if (token > current) return mail.STATUS_UNKNOWN;
+    return table.expiresAtMs <= this.#nowMs ? mail.STATUS_EXPIRED : mail.STATUS_OK;
+  }
+
+  #isOwner(owner: Uint8Array): boolean {
+    const { table } = this.#p;
+    return table.names.find(owner) === table.ownerRef;
+  }
+
+  #answerHeld(call: number): void {
+    const { table, completions } = this.#p;
+    const owner = table.names.nameOf(table.ownerRef);
+    completions.held(call, owner, table.ttlMs, table.expiresAtMs, table.token, table.renewals, table.value);
+  }
+
+  /** Runs a slice of work that no request asked for, if the log takes writes and there is room for its answers. */
+  #housekeeping(slice: () => boolean): boolean {
+    if (this.#p.log.refusal !== undefined || !this.#p.completions.roomy) return false;
+    return slice();
+  }
+
+  /** Removes an expired lease that the sweep found; answers whether the group can take another. */
+  readonly #expire = (key: Key): boolean => {
+    const { table, frame, counters } = this.#p;
+    if (!table.find(key) || table.expiresAtMs > this.#nowMs) return this.#canTakeMore;
+    frame.remove(key, table.token, 'expired');
+    table.remove(key);
+    this.#lsn++;
+    counters.add(AT.expired, 1);
+    return this.#canTakeMore;
+  };
+
+  /** Removes a lease for {@link OwnerReleases}, or with no key, answers the call that is done. */
+  readonly #removeReleased = (key: Key | undefined, call: number, released: number): boolean => {
+    const { table, frame, completions, counters } = this.#p;
+    if (key === undefined) {
+      completions.done(call, mail.STATUS_OK, 0, released, 0, 0);
+      this.#calls.push(call);
+      return completions.roomy;
+    }
+    frame.remove(key, table.token, 'released');
+    table.remove(key);
+    this.#lsn++;
+    counters.add(AT.released, 1);
+    return this.#canTakeMore;
+  };
+
+  get #canTakeMore(): boolean {
+    return !this.#p.frame.full && this.#memory.roomForAnother();
+  }
+
+  #logCeiling(): void {
+    const { tokens, frame } = this.#p;
+    const ceiling = tokens.due;
+    if (ceiling !== 0) {
+      frame.ceiling(ceiling);
+      this.#lsn++;
+      tokens.logged(ceiling, this.#lsn);
+    }
+    // Tokens beyond the ceiling on the disk: nobody may see them before the disk knows of a higher one.
+    if (tokens.uncovered) this.#mustSync = true;
+  }
+
+  /** Log, publish, answer. `false` if the group failed. */
+  #commitGroup(startedMs: number): boolean {
+    const p = this.#p;
+    const count = p.frame.count;
+    try {
+      if (count > 0) p.log.append(p.frame, count, this.#nowMs);
+      if (this.#mustSync && p.log.durableLsn < this.#lsn) p.log.sync();
+    } catch (error) {
+      this.#giveUp(error);
+      return false;
+    }
+    if (this.#mustSync) p.tokens.durable(p.log.durableLsn);
+    this.#publish();
+    if (this.#wantsSync) p.log.requestSync();
+    p.completions.publish();
+    p.requests.release();
+    p.log.written(this.#lsn);
+    this.#memory.afterPublish();
+    p.counters.record('commitNs', (p.monotonicMs() - startedMs) * 1e6);
+    return true;
+  }
+
+  #publish(): void {
+    const { table, commits, allocator, tokens, counters } = this.#p;
+    const { leases, owners, names, leaseCount, ownerCount, nameCount } = table.roots;
+    counters.set(AT.nodesBornLast, allocator.born);
+    commits.publish({
+      commit: allocator.commit,
+      lsn: this.#lsn,
+      storeMs: Math.ceil(this.#nowMs),
+      leases,
+      owners,
+      names,
+      leaseCount,
+      ownerCount,
+      nameCount,
+      token: tokens.last,
+    });
+    allocator.published();
+    counters.add(AT.commits, 1);
+    counters.set(AT.tokenHigh, tokens.last);
+    counters.set(AT.tokenCeiling, tokens.ceiling);
+  }
+
+  /** The group could not be logged: everything it did is dropped, and its callers are told. */
+  #giveUp(error: unknown): void {
+    const p = this.#p;
+    const unknown = p.log.failed;
+    p.table.reset(this.#start.roots);
+    p.allocator.rollback();
+    // Tokens of a frame that may be on the disk after all stay used up.
+    if (!unknown) p.tokens.rewind(this.#start.token);
+    p.tokens.forgetWanted();
+    this.#lsn = this.#start.lsn;
+    this.#barrier = false;
+    this.#ownerReleases.giveUp(this.#calls);
+    p.completions.rewind(this.#start.completions);
+    const failure = failureOf(error);
+    for (const call of this.#calls) p.completions.failed(call, failure, unknown);
+    if (unknown) p.completions.failKept(failure);
+    p.completions.publish();
+    p.requests.release();
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  const code = error instanceof LeaseStoreError ? error.code : undefined;
+  return mail.FAILURES.find((failure) => failure === code) ?? 'ERR_HOLDFAST_IO';
+}
+

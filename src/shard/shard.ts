@@ -1,0 +1,205 @@
+import { assert } from '../assert.js';
+import { type Clock, StoreTime } from '../clock.js';
+import type { FileSystem } from '../io/file-system.js';
+import type { Durability } from '../lease.js';
+import { ClientBell } from '../mailbox/client-bell.js';
+import { RingReader, RingWriter } from '../mailbox/ring.js';
+import { Commits } from '../memory/commits.js';
+import { Control } from '../memory/control.js';
+import { Slabs, type SlabsHandle } from '../memory/slabs.js';
+import { removeTemporaries } from '../checkpoint/files.js';
+import { type Recovered, recoverShard } from '../recovery/recover.js';
+import { FrameBuilder } from '../wal/frame-builder.js';
+import { settleLog } from '../wal/settle.js';
+import { WalWriter } from '../wal/writer.js';
+import { Bell } from './bell.js';
+import { Completions } from './completions.js';
+import { AT, Counters } from './counters.js';
+import { LogKeeper } from './log-keeper.js';
+import { type LoopParts, runLoop } from './loop.js';
+import { MemoryGuard } from './memory-guard.js';
+import { type StartOrder, writeOpening } from './opening.js';
+import { ShardWriter } from './shard-writer.js';
+import { TokenSource } from './tokens.js';
+import { spinMs, Waiter, type WaitStrategy } from './wait.js';
+
+/** Everything that a shard is told when its thread starts. Plain data: it travels to the thread as a message. */
+export interface ShardConfig {
+  readonly shard: number;
+  readonly shards: number;
+  readonly directory: string;
+  readonly storeId: Uint8Array;
+  readonly control: SharedArrayBuffer;
+  readonly slabs: SlabsHandle;
+  readonly requests: SharedArrayBuffer;
+  readonly completions: SharedArrayBuffer;
+  readonly clientBell: SharedArrayBuffer;
+  readonly bell: SharedArrayBuffer;
+  readonly durability: Durability;
+  readonly waitStrategy: WaitStrategy;
+  readonly cores: number;
+}
+
+/** What recovery found, for the opener. */
+export interface RecoverySummary {
+  readonly leases: number;
+  readonly lsn: number;
+  readonly epoch: number;
+  readonly lastStoreMs: number;
+  readonly replayed: number;
+  readonly checkpointLsn: number;
+  readonly damagedCheckpoints: readonly string[];
+  readonly tornBytes: number;
+  readonly took: Recovered['took'];
+}
+
+export interface ShardSurroundings {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  /** 32 random bits. */
+  readonly random: () => number;
+}
+
+/**
+ * One shard, without its thread: recovers, starts, works, stops. `recover` changes nothing on the disk, so that no
+ * shard writes before all were found good.
+ */
+export class Shard {
+  readonly #config: ShardConfig;
+  readonly #env: ShardSurroundings;
+  readonly #control: Control;
+  readonly #slabs: Slabs;
+  #recovered: Recovered | undefined;
+  #loop: LoopParts | undefined;
+  #stopping = false;
+
+  constructor(config: ShardConfig, surroundings: ShardSurroundings) {
+    this.#config = config;
+    this.#env = surroundings;
+    this.#control = new Control(config.control);
+    this.#slabs = new Slabs(config.slabs);
+  }
+
+  recover(onProgress: (phase: string, done: number, total: number) => void): RecoverySummary {
+    const { shard, storeId, directory } = this.#config;
+    const recovered = recoverShard({
+      files: this.#env.files,
+      directory,
+      owner: { shard, storeId },
+      slabs: this.#slabs,
+      onProgress,
+      monotonicMs: this.#env.clock.monotonicMs,
+    });
+    this.#recovered = recovered;
+    return {
+      leases: recovered.table.leases.count,
+      lsn: recovered.lsn,
+      epoch: recovered.scan.lastEpoch,
+      lastStoreMs: recovered.lastStoreMs,
+      replayed: recovered.replayed,
+      checkpointLsn: recovered.checkpoint?.lsn ?? 0,
+      damagedCheckpoints: recovered.checkpoint?.damaged.map(({ path }) => path) ?? [],
+      tornBytes: recovered.scan.torn?.bytes ?? 0,
+      took: recovered.took,
+    };
+  }
+
+  /** Settles the log, begins a new segment, makes the token ceiling durable and publishes the first commit. */
+  start(order: StartOrder): void {
+    const recovered = this.#recovered;
+    assert(recovered !== undefined, 'a shard starts after it recovered');
+    const { files, clock, random } = this.#env;
+    const { shard, storeId, directory, durability } = this.#config;
+    const time = new StoreTime(clock, order.time);
+    const nowMs = () => time.nowMs();
+    settleLog(files, directory, recovered.scan);
+    removeTemporaries(files, directory);
+    const wal = WalWriter.create(files, directory, {
+      shard,
+      storeId,
+      segmentId: recovered.scan.lastSegmentId + 1,
+      epoch: recovered.scan.lastEpoch + 1,
+      lastLsn: recovered.lsn,
+      storeMs: nowMs(),
+      salt: random(),
+    });
+    const tokens = new TokenSource(recovered.tokenFloor);
+    const frame = new FrameBuilder();
+    writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());
+    const counters = new Counters(this.#control);
+    counters.set(AT.walBytes, recovered.scan.segments.reduce((sum, segment) => sum + segment.bytes, 0));
+    const log = new LogKeeper(this.#control, wal, new Bell(this.#config.bell), counters, random);
+    this.#assemble(recovered, log, frame, tokens, counters, nowMs, durability);
+  }
+
+  #assemble(
+    recovered: Recovered,
+    log: LogKeeper,
+    frame: FrameBuilder,
+    tokens: TokenSource,
+    counters: Counters,
+    nowMs: () => number,
+    durability: Durability,
+  ): void {
+    const config = this.#config;
+    const control = this.#control;
+    const { monotonicMs } = this.#env.clock;
+    const { table, allocator } = recovered;
+    const requests = new RingReader(config.requests);
+    const completions = new Completions(new RingWriter(config.completions), new ClientBell(config.clientBell));
+    const commits = new Commits(control);
+    const memory = new MemoryGuard({ allocator, commits, table, counters, nowMs });
+    const writer = new ShardWriter({
+      control,
+      allocator,
+      commits,
+      table,
+      tokens,
+      frame,
+      log,
+      requests,
+      completions,
+      counters,
+      memory,
+      durability,
+      nowMs,
+      monotonicMs,
+    });
+    writer.publishFirst();
+    const spin = spinMs(config.waitStrategy, config.shards, config.cores);
+    const waiter = new Waiter(control, requests, spin, monotonicMs, () => writer.due);
+    const stopping = () => this.#stopping;
+    this.#loop = { control, writer, waiter, log, memory, frame, nowMs, monotonicMs, stopping };
+  }
+
+  /** Takes one group, without waiting; for whoever drives a shard by hand. */
+  step(): boolean {
+    return this.#running.writer.runGroup();
+  }
+
+  /** Works until {@link stop}. */
+  async run(): Promise<void> {
+    await runLoop(this.#running);
+  }
+
+  /** Ends {@link run} once nothing waits. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Makes the end of the log say that it is one, and lets go of the files. */
+  close(): void {
+    const { writer, log, frame, nowMs } = this.#running;
+    try {
+      writer.sealTokens();
+      log.mark(frame, nowMs());
+    } finally {
+      log.close();
+    }
+  }
+
+  get #running(): LoopParts {
+    assert(this.#loop !== undefined, 'the shard was not started');
+    return this.#loop;
+  }
+}

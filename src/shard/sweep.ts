@@ -1,0 +1,71 @@
+import { TICK_MS, TICK_NONE, EXPIRES_AT, tickOf, u53 } from '../../native-layout/lease-record.js';
+import { Key } from '../key.js';
+import type { LeaseTable } from '../table/lease-table.js';
+
+/** Leaves that one slice looks into at most. */
+const LEAVES_PER_SLICE = 8;
+
+/**
+ * Removes leases whose deadline has passed. Reads judge expiry by themselves, so this is housekeeping: it goes where
+ * the bounds in the branches say that a deadline may have passed, removes what has, and raises the bounds behind it.
+ * There is no timer per lease, no index by deadline and no scan.
+ */
+export class Sweep {
+  readonly #table: LeaseTable;
+  readonly #key = new Key();
+  #dueMs: number;
+
+  constructor(table: LeaseTable) {
+    this.#table = table;
+    this.#dueMs = this.#boundMs();
+  }
+
+  /** Store time from which there may be something to remove. */
+  get dueMs(): number {
+    return this.#dueMs;
+  }
+
+  due(nowMs: number): boolean {
+    return nowMs >= this.#dueMs;
+  }
+
+  /** A lease now has this deadline. */
+  expect(expiresAtMs: number): void {
+    const due = (tickOf(expiresAtMs) + 1) * TICK_MS;
+    if (due < this.#dueMs) this.#dueMs = due;
+  }
+
+  /**
+   * Works on a few leaves. `expire` removes the lease of a key, if it still is overdue, and answers whether another
+   * may follow in this group. Answers whether anything changed.
+   */
+  slice(nowMs: number, expire: (key: Key) => boolean): boolean {
+    const { leases } = this.#table;
+    const before = tickOf(nowMs);
+    let changed = false;
+    for (let i = 0; i < LEAVES_PER_SLICE; i++) {
+      const leaf = leases.findDue(before);
+      if (leaf === undefined) break;
+      const overdue: Key[] = [];
+      for (let slot = 0; slot < leaf.count; slot++) {
+        if (u53(leaf.words, leaf.payloadAt(slot) + EXPIRES_AT) <= nowMs) overdue.push(leaf.readKey(slot, new Key()));
+      }
+      leaf.readKey(0, this.#key);
+      changed = true;
+      let more = true;
+      for (const key of overdue) {
+        more = expire(key);
+        if (!more) break;
+      }
+      leases.raiseBound(this.#key);
+      if (!more) break;
+    }
+    this.#dueMs = this.#boundMs();
+    return changed;
+  }
+
+  #boundMs(): number {
+    const tick = this.#table.leases.earliestTick;
+    return tick === TICK_NONE ? Number.POSITIVE_INFINITY : (tick + 1) * TICK_MS;
+  }
+}

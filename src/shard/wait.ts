@@ -1,0 +1,91 @@
+import * as layout from '../../native-layout/shard-control.js';
+import type { RingReader } from '../mailbox/ring.js';
+import type { Control } from '../memory/control.js';
+
+/**
+ * How a shard waits for work. `spin` looks without pause: the lowest latency for a whole core. `park` sleeps at once.
+ * `adaptive` spins for a moment after work, as long as there is a core to spare, then sleeps.
+ */
+export type WaitStrategy = 'adaptive' | 'spin' | 'park';
+
+/** Longer than the gaps of a client that awaits each call, and than those of 10,000 calls a second. */
+const ADAPTIVE_SPIN_MS = 0.2;
+
+/** Looks at the ring between two looks at the clock. */
+const LOOKS = 200;
+
+export function spinMs(strategy: WaitStrategy, shards: number, cores: number): number {
+  if (strategy === 'spin') return Number.POSITIVE_INFINITY;
+  // Without a core for each shard and one for the client, a spinning shard keeps the client from running.
+  return strategy === 'park' || cores <= shards ? 0 : ADAPTIVE_SPIN_MS;
+}
+
+/** Waits for requests: first spinning, then parked on the shard's doorbell. */
+export class Waiter {
+  readonly #control: Control;
+  readonly #requests: RingReader;
+  readonly #spinMs: number;
+  readonly #monotonicMs: () => number;
+  readonly #due: () => boolean;
+
+  /** `due`: whether there is work that no request brought. */
+  constructor(
+    control: Control,
+    requests: RingReader,
+    spinMs: number,
+    monotonicMs: () => number,
+    due: () => boolean,
+  ) {
+    this.#control = control;
+    this.#requests = requests;
+    this.#spinMs = spinMs;
+    this.#due = due;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** Answers `true` as soon as there is something to do, `false` when the spin is over. */
+  spin(): boolean {
+    if (this.#spinMs === 0) return this.#called;
+    const end = this.#monotonicMs() + this.#spinMs;
+    do {
+      for (let i = 0; i < LOOKS; i++) if (this.#requests.ready) return true;
+      if (this.#called) return true;
+    } while (this.#monotonicMs() < end);
+    return false;
+  }
+
+  /** Sleeps until the doorbell rings, at most so long. */
+  park(timeoutMs: number): void {
+    const { signed } = this.#control;
+    const rings = Atomics.load(signed, layout.DOORBELL);
+    Atomics.store(signed, layout.PARKED, 1);
+    // Whoever rang before it could see that this shard parks is seen here.
+    if (!this.#called) Atomics.wait(signed, layout.DOORBELL, rings, timeoutMs);
+    Atomics.store(signed, layout.PARKED, 0);
+  }
+
+  /** Takes a call to turn the event loop, if there is one. */
+  takeTurn(): boolean {
+    return Atomics.exchange(this.#control.signed, layout.TURN, 0) === 1;
+  }
+
+  get #called(): boolean {
+    return this.#requests.ready || Atomics.load(this.#control.signed, layout.TURN) === 1 || this.#due();
+  }
+}
+
+/** The other side: wakes a shard that sleeps. Call it after the request is visible. */
+export function ringDoorbell(control: Control): void {
+  if (Atomics.load(control.signed, layout.PARKED) === 1) ringLoudly(control);
+}
+
+function ringLoudly(control: Control): void {
+  Atomics.add(control.signed, layout.DOORBELL, 1);
+  Atomics.notify(control.signed, layout.DOORBELL);
+}
+
+/** Makes the shard turn its event loop, so that it receives the message that was just posted to it. */
+export function callTurn(control: Control): void {
+  Atomics.store(control.signed, layout.TURN, 1);
+  ringLoudly(control);
+}
