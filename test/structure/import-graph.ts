@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, sep } from 'node:path';
 
 export interface Import {
@@ -19,7 +19,8 @@ const CALL = /\bimport\(\s*'([^']+)'\s*\)(\.[A-Z])?/g;
 const COMMENT_LINE = /^\s*(?:\/\*|\*|\/\/).*$/gm;
 
 export function readSources(root: string, folders: readonly string[]): Sources {
-  const paths = folders.flatMap((folder) =>
+  const present = folders.filter((folder) => existsSync(join(root, folder)));
+  const paths = present.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts'))
       .map((path) => posix.join(folder, path.split(sep).join('/'))),
