@@ -8,6 +8,7 @@ import {
 } from '../native-layout/format.js';
 import { HEAD_BYTES } from '../native-layout/node.js';
 import { describeKind, invalidArgument, LeaseStoreError } from './errors.js';
+import { asArgumentError } from './own-fields.js';
 
 /**
  * The bytes of one key, filled in place so that a hot path allocates nothing. A key is compared as bytes; one whose
@@ -197,7 +198,13 @@ export class KeyEncoder {
   /** Fills `key` with `type NUL id`. `field` names the argument in errors. */
   encode(key: Key, actor: unknown, field = 'key'): Key {
     if (typeof actor !== 'object' || actor === null) throw invalidArgument(field, 'an object { type, id }', actor);
-    const { type, id } = actor as { type: unknown; id: unknown };
+    let type: unknown;
+    let id: unknown;
+    try {
+      ({ type, id } = actor as { type: unknown; id: unknown });
+    } catch (error) {
+      throw asArgumentError(error, field);
+    }
     const at = this.typePrefix(key, type, `${field}.type`);
     return this.appendId(key, at, id, `${field}.id`);
   }
