@@ -6,8 +6,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FORMAT_VERSION } from '../native-layout/format.js';
 import { LeaseStoreError } from '../src/errors.js';
+import { ensureDirectory } from '../src/io/ensure-directory.js';
 import { nodeFileSystem } from '../src/io/node-file-system.js';
 import { generationDirectory, type Manifest, readManifest, shardDirectory, writeManifest } from '../src/manifest.js';
+import { seed } from './support/env.js';
+import { CrashError, FaultFileSystem } from './support/fault-file-system.js';
 
 const files = nodeFileSystem();
 const root = fs.mkdtempSync(join(tmpdir(), 'holdfast-manifest-'));
@@ -175,6 +178,59 @@ test('no manifest: a missing, empty or barely begun directory is free; anything 
     codeOf(() => readManifest(files, directory)),
     'ERR_HOLDFAST_CORRUPT',
   );
+});
+
+test('at every crash of a write: the old manifest or the new one, whole; the new one once the call returned', () => {
+  const older = { ...SAMPLE, generation: 1 };
+  const newer = { ...SAMPLE, generation: 2, shards: 7 };
+  /** Every disk that a crash at `step` of replacing `before` leaves, and whether the call had returned. */
+  const eachImage = (before: Manifest | undefined, check: (found: Manifest | undefined, returned: boolean) => void) => {
+    let returned = false;
+    let checked = 0;
+    for (let step = 1; !returned; step++) {
+      const disk = new FaultFileSystem();
+      ensureDirectory(disk, '/store');
+      if (before !== undefined) writeManifest(disk, '/store', before);
+      disk.crashAt(disk.steps + step);
+      try {
+        writeManifest(disk, '/store', newer);
+        returned = true;
+      } catch (error) {
+        assert.instance(error, CrashError);
+      }
+      for (const image of disk.images(seed, 1000)) {
+        const digest = image.digest();
+        check(readManifest(image, '/store'), returned);
+        assert.is(image.digest(), digest, 'reading changes nothing');
+        // What the crash left behind is no obstacle to the next attempt.
+        writeManifest(image, '/store', newer);
+        assert.equal(readManifest(image, '/store'), newer);
+        checked++;
+      }
+    }
+    assert.ok(checked > 200, `only ${checked} images`);
+  };
+  eachImage(older, (found, returned) => assert.equal(found, found?.generation === 1 && !returned ? older : newer));
+  eachImage(undefined, (found, returned) => assert.equal(found, found === undefined && !returned ? undefined : newer));
+});
+
+test('a manifest that cannot be written leaves the old one', () => {
+  const disk = new FaultFileSystem();
+  ensureDirectory(disk, '/store');
+  writeManifest(disk, '/store', SAMPLE);
+  for (const operation of ['open', 'write', 'fsync', 'rename'] as const) {
+    disk.inject({ code: 'EIO', operation, path: /manifest\.tmp$/ });
+    assert.is(
+      codeOf(() => writeManifest(disk, '/store', { ...SAMPLE, generation: 2 })),
+      'ERR_HOLDFAST_IO',
+      operation,
+    );
+    assert.is(disk.openFiles, 0);
+    disk.clearFaults();
+    assert.equal(readManifest(disk, '/store'), SAMPLE);
+  }
+  writeManifest(disk, '/store', { ...SAMPLE, generation: 2 });
+  assert.is(readManifest(disk, '/store')?.generation, 2);
 });
 
 test('paths', () => {
