@@ -18,6 +18,17 @@ export interface WrittenFrame {
   readonly durableLsn: number;
 }
 
+export interface Replay {
+  readonly scan: WalScan;
+  readonly heard: Collector;
+}
+
+/** Scans a log of the fixture's owner and says what was heard. */
+export function replayLog(files: FileSystem, directory: string, fromLsn: number): Replay {
+  const heard = new Collector();
+  return { scan: scanWal(files, directory, { ...OWNER, fromLsn, visitor: heard }), heard };
+}
+
 /** A log made by the real writer, which remembers what it holds. */
 export class LogFixture {
   readonly files: FileSystem;
@@ -74,10 +85,8 @@ export class LogFixture {
     return scanWal(this.files, this.directory, { ...OWNER, fromLsn: 0, ...options });
   }
 
-  /** Scans and says what was heard. */
-  replay(fromLsn = 0): { scan: WalScan; heard: Collector } {
-    const heard = new Collector();
-    return { scan: this.scan({ fromLsn, visitor: heard }), heard };
+  replay(fromLsn = 0): Replay {
+    return replayLog(this.files, this.directory, fromLsn);
   }
 
   /** Paths of the segments, oldest first. */
