@@ -214,7 +214,8 @@ testContainers('a holder in another container is seen, stopped or not, and its d
   const holder = await contender(directory, unshare(OWN_ALL));
   assert.equal(await holder.ask('lock'), { locked: true, pid: 1 });
   assert.match((await refusal(directory)).message, /^process 1 has the store/);
-  const inside = spawnSync('pgrep', ['-P', String(holder.child.pid)], { encoding: 'utf8' }).stdout.trim();
+  const { pid: outer } = holder.child;
+  const inside = fs.readFileSync(`/proc/${outer}/task/${outer}/children`, 'utf8').trim();
   process.kill(Number(inside), 'SIGSTOP');
   assert.match((await refusal(directory)).message, /^process 1 has the store/);
   const namesake = await contender(directory, unshare(OWN_ALL));
