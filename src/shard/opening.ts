@@ -1,14 +1,12 @@
 import { TOKEN_LEAD } from '../../native-layout/format.js';
 import type { TimeBase } from '../clock.js';
 import type { Slabs } from '../memory/slabs.js';
+import type { OnRestart } from '../options.js';
 import type { Recovered } from '../recovery/recover.js';
 import { forEachExpired, type ShiftMode, shiftDeadlines } from '../table/shift.js';
 import type { FrameBuilder } from '../wal/frame-builder.js';
 import type { WalWriter } from '../wal/writer.js';
 import type { TokenSource } from './tokens.js';
-
-/** What happens to deadlines when a store is opened again. */
-export type OnRestart = 'keep-deadlines' | 'extend-by-downtime' | 'full-ttl';
 
 /** When the store's time begins, and what that does to deadlines; the same for all shards. */
 export interface StartOrder {

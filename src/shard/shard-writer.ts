@@ -31,6 +31,7 @@ export interface ShardParts {
   readonly counters: Counters;
   readonly memory: MemoryGuard;
   readonly durability: Durability;
+  readonly sweepIntervalMs: number;
   /** Store time, ms since the epoch. */
   readonly nowMs: () => number;
   /** Any monotonic clock, ms; for latencies. */
@@ -75,7 +76,7 @@ export class ShardWriter {
     this.#p = parts;
     this.#lsn = parts.log.lastLsn;
     this.#request = new Request(parts.requests);
-    this.#sweep = new Sweep(parts.table);
+    this.#sweep = new Sweep(parts.table, parts.sweepIntervalMs);
     this.#ownerReleases = new OwnerReleases(parts.table);
     this.#memory = parts.memory;
     this.#start = { roots: parts.table.roots, lsn: this.#lsn, token: 0, completions: 0 };

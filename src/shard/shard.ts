@@ -8,6 +8,7 @@ import { Commits } from '../memory/commits.js';
 import { Control } from '../memory/control.js';
 import { Slabs, type SlabsHandle } from '../memory/slabs.js';
 import { removeTemporaries } from '../checkpoint/files.js';
+import type { WaitStrategy } from '../options.js';
 import { type Recovered, recoverShard } from '../recovery/recover.js';
 import { FrameBuilder } from '../wal/frame-builder.js';
 import { settleLog } from '../wal/settle.js';
@@ -21,7 +22,7 @@ import { MemoryGuard } from './memory-guard.js';
 import { type StartOrder, writeOpening } from './opening.js';
 import { ShardWriter } from './shard-writer.js';
 import { TokenSource } from './tokens.js';
-import { spinMs, Waiter, type WaitStrategy } from './wait.js';
+import { spinMs, Waiter } from './wait.js';
 
 /** Everything that a shard is told when its thread starts. Plain data: it travels to the thread as a message. */
 export interface ShardConfig {
@@ -37,6 +38,7 @@ export interface ShardConfig {
   readonly bell: SharedArrayBuffer;
   readonly durability: Durability;
   readonly waitStrategy: WaitStrategy;
+  readonly sweepIntervalMs: number;
   readonly cores: number;
 }
 
@@ -162,6 +164,7 @@ export class Shard {
       counters,
       memory,
       durability,
+      sweepIntervalMs: config.sweepIntervalMs,
       nowMs,
       monotonicMs,
     });

@@ -1,4 +1,4 @@
-import { TICK_MS, TICK_NONE, EXPIRES_AT, tickOf, u53 } from '../../native-layout/lease-record.js';
+import { EXPIRES_AT, TICK_MS, TICK_NONE, tickOf, u53 } from '../../native-layout/lease-record.js';
 import { Key } from '../key.js';
 import type { LeaseTable } from '../table/lease-table.js';
 
@@ -13,10 +13,15 @@ const LEAVES_PER_SLICE = 8;
 export class Sweep {
   readonly #table: LeaseTable;
   readonly #key = new Key();
+  readonly #intervalMs: number;
+  /** When the sweep last caught up. */
+  #caughtUpMs = Number.NEGATIVE_INFINITY;
   #dueMs: number;
 
-  constructor(table: LeaseTable) {
+  /** `intervalMs`: a sweep that has caught up rests for so long. */
+  constructor(table: LeaseTable, intervalMs: number) {
     this.#table = table;
+    this.#intervalMs = intervalMs;
     this.#dueMs = this.#boundMs();
   }
 
@@ -31,7 +36,7 @@ export class Sweep {
 
   /** A lease now has this deadline. */
   expect(expiresAtMs: number): void {
-    const due = (tickOf(expiresAtMs) + 1) * TICK_MS;
+    const due = Math.max((tickOf(expiresAtMs) + 1) * TICK_MS, this.#caughtUpMs + this.#intervalMs);
     if (due < this.#dueMs) this.#dueMs = due;
   }
 
@@ -61,6 +66,10 @@ export class Sweep {
       if (!more) break;
     }
     this.#dueMs = this.#boundMs();
+    if (this.#dueMs > nowMs) {
+      this.#caughtUpMs = nowMs;
+      this.#dueMs = Math.max(this.#dueMs, nowMs + this.#intervalMs);
+    }
     return changed;
   }
 

@@ -1,12 +1,7 @@
 import * as layout from '../../native-layout/shard-control.js';
 import type { RingReader } from '../mailbox/ring.js';
 import type { Control } from '../memory/control.js';
-
-/**
- * How a shard waits for work. `spin` looks without pause: the lowest latency for a whole core. `park` sleeps at once.
- * `adaptive` spins for a moment after work, as long as there is a core to spare, then sleeps.
- */
-export type WaitStrategy = 'adaptive' | 'spin' | 'park';
+import type { WaitStrategy } from '../options.js';
 
 /** Longer than the gaps of a client that awaits each call, and than those of 10,000 calls a second. */
 const ADAPTIVE_SPIN_MS = 0.2;
@@ -14,6 +9,10 @@ const ADAPTIVE_SPIN_MS = 0.2;
 /** Looks at the ring between two looks at the clock. */
 const LOOKS = 200;
 
+/**
+ * For how long a shard looks for work without pause before it sleeps. `spin` never sleeps, `park` sleeps at once, `adaptive`
+ * spins for a moment as long as there is a core to spare.
+ */
 export function spinMs(strategy: WaitStrategy, shards: number, cores: number): number {
   if (strategy === 'spin') return Number.POSITIVE_INFINITY;
   // Without a core for each shard and one for the client, a spinning shard keeps the client from running.

@@ -1,0 +1,89 @@
+import type { Clock } from '../clock.js';
+import { LeaseStoreError } from '../errors.js';
+import type { ClientBell } from '../mailbox/client-bell.js';
+import { Calls, type Target } from './calls.js';
+import type { Mailbox } from './mailbox.js';
+import { Pump } from './pump.js';
+import type { Outgoing } from './request-writer.js';
+
+/** Requests to mailboxes, completions to their callers, and the bound on how many may be under way. */
+export class Dispatcher {
+  readonly #mailboxes: readonly Mailbox[];
+  readonly #calls = new Calls();
+  readonly #pump: Pump;
+  readonly #pendingMax: number;
+  #closed = false;
+
+  constructor(mailboxes: readonly Mailbox[], bell: ClientBell, clock: Clock, pendingMax: number) {
+    this.#mailboxes = mailboxes;
+    this.#pendingMax = pendingMax;
+    this.#pump = new Pump({
+      bell,
+      monotonicMs: clock.monotonicMs,
+      drain: () => this.#drain(),
+      ready: () => mailboxes.some((mailbox) => mailbox.ready),
+      busy: () => this.#calls.size > 0,
+    });
+  }
+
+  get shards(): number {
+    return this.#mailboxes.length;
+  }
+
+  /** Operations under way. */
+  get pending(): number {
+    return this.#calls.size;
+  }
+
+  /** Takes a request on its way; {@link send} makes it go. Refuses when too many are under way. */
+  post(shard: number, out: Outgoing, target: Target, index: number): void {
+    if (this.#calls.size >= this.#pendingMax) throw overloaded(this.#pendingMax);
+    this.postQuietly(shard, out, target, index);
+  }
+
+  /** As {@link post}, for a caller that bounds its own requests. */
+  postQuietly(shard: number, out: Outgoing, target: Target, index: number): void {
+    if (this.#closed) throw closedError();
+    out.call = this.#calls.add(target, index, shard);
+    this.#mailboxes[shard].post(out);
+  }
+
+  send(shard: number): void {
+    this.#mailboxes[shard].send();
+    this.#pump.start();
+  }
+
+  sendAll(): void {
+    for (const mailbox of this.#mailboxes) mailbox.send();
+    this.#pump.start();
+  }
+
+  /** Takes no more requests; what is under way goes on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Fails what is under way to a shard whose thread is gone; what it left unread is never carried out. */
+  failShard(shard: number, error: Error): void {
+    this.#mailboxes[shard].reset();
+    this.#calls.failShard(shard, error);
+  }
+
+  #drain(): boolean {
+    let any = false;
+    for (const mailbox of this.#mailboxes) if (mailbox.drain(this.#calls)) any = true;
+    return any;
+  }
+}
+
+export function closedError(): LeaseStoreError {
+  return new LeaseStoreError('ERR_HOLDFAST_CLOSED', 'the store was closed; open it again to use it');
+}
+
+function overloaded(pendingMax: number): LeaseStoreError {
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_OVERLOADED',
+    `${pendingMax} operations are under way already (pendingMax); await some before starting more, or use renewMany`,
+    { retryable: true },
+  );
+}

@@ -1,0 +1,133 @@
+import * as mail from '../../native-layout/mailbox.js';
+import { LeaseStoreError } from '../errors.js';
+import type { Acquired, ActorKey, Failed, Lease, Refusal, Released, Renewed } from '../lease.js';
+import type { ValueCodec } from '../value-codec.js';
+import type { Target } from './calls.js';
+import type { Completion } from './completion.js';
+
+/** Turns the completion of one kind of operation into its result. `index` is that of the operation in its batch. */
+export type Read<R> = (completion: Completion, index: number) => R;
+
+/** One call that waits for one result. */
+export class Single<R> implements Target {
+  readonly promise: Promise<R>;
+  readonly #read: Read<R>;
+  #resolve: (result: R) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+
+  constructor(read: Read<R>) {
+    this.#read = read;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  complete(completion: Completion): void {
+    if (completion.status === mail.STATUS_FAILED) this.#reject(failureOf(completion));
+    else this.#resolve(this.#read(completion, 0));
+  }
+
+  fail(error: Error): void {
+    this.#reject(error);
+  }
+}
+
+/** Many operations behind one promise; each has a result of its own, in order. */
+export class Batch<R> implements Target {
+  readonly results: (R | Failed)[];
+  readonly promise: Promise<(R | Failed)[]>;
+  readonly #read: Read<R>;
+  #left: number;
+  #resolve: (results: (R | Failed)[]) => void = () => {};
+
+  constructor(size: number, read: Read<R>) {
+    this.results = new Array(size);
+    this.#left = size;
+    this.#read = read;
+    this.promise = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    if (size === 0) this.#resolve(this.results);
+  }
+
+  complete(completion: Completion, index: number): void {
+    const failed = completion.status === mail.STATUS_FAILED;
+    this.#put(index, failed ? failedWith(failureOf(completion)) : this.#read(completion, index));
+  }
+
+  fail(error: Error, index: number): void {
+    this.#put(index, failedWith(error));
+  }
+
+  #put(index: number, result: R | Failed): void {
+    this.results[index] = result;
+    if (--this.#left === 0) this.#resolve(this.results);
+  }
+}
+
+function failedWith(error: Error): Failed {
+  return { ok: false, reason: 'failed', error };
+}
+
+const REFUSALS: { readonly [status: number]: Refusal } = {
+  [mail.STATUS_EXPIRED]: 'expired',
+  [mail.STATUS_SUPERSEDED]: 'superseded',
+  [mail.STATUS_UNKNOWN]: 'unknown',
+};
+
+export function readRenewed(completion: Completion): Renewed {
+  const { status } = completion;
+  if (status === mail.STATUS_OK) return { ok: true, expiresAtMs: completion.expiresAtMs };
+  return { ok: false, reason: REFUSALS[status] };
+}
+
+export function readReleased(completion: Completion): Released {
+  const { status } = completion;
+  return status === mail.STATUS_OK ? { ok: true } : { ok: false, reason: REFUSALS[status] };
+}
+
+/** What an acquire asked for, which its answer does not repeat. */
+export interface Asked<V> {
+  readonly key: ActorKey;
+  readonly owner: string;
+  readonly value: V | undefined;
+}
+
+export function readAcquired<V>(completion: Completion, asked: Asked<V>, codec: ValueCodec<V>): Acquired<V> {
+  switch (completion.status) {
+    case mail.STATUS_OK:
+      return { ok: true, lease: leaseOf(completion, asked.key, asked.owner, asked.value) };
+    case mail.STATUS_HELD: {
+      const { value } = completion;
+      const owner = Buffer.from(completion.owner).toString('utf8');
+      const held = value === undefined ? undefined : codec.decode(value);
+      return { ok: false, reason: 'held', current: leaseOf(completion, asked.key, owner, held) };
+    }
+    default:
+      return { ok: false, reason: 'changed' };
+  }
+}
+
+function leaseOf<V>(completion: Completion, key: ActorKey, owner: string, value: V | undefined): Lease<V> {
+  const { token, expiresAtMs, ttlMs, renewals } = completion;
+  const acquiredAtMs = Math.min(Math.floor(token / 1000), expiresAtMs - ttlMs);
+  const lease = { key, owner, token, expiresAtMs, ttlMs, acquiredAtMs, renewals };
+  return value === undefined ? lease : { ...lease, value };
+}
+
+const WHY: { readonly [code: string]: string } = {
+  ERR_HOLDFAST_IO: 'the file system failed; the shard takes no more writes until the store is opened again',
+  ERR_HOLDFAST_DISK_FULL: 'the disk is full; free some space, writes go on by themselves',
+  ERR_HOLDFAST_READ_ONLY: 'an earlier sync of the log failed; close the store, check the disk and open it again',
+  ERR_HOLDFAST_FULL: 'memoryBytesMax is reached; release leases or open the store with a larger one',
+  ERR_HOLDFAST_CLOSED: 'the store was closed',
+};
+
+function failureOf(completion: Completion): LeaseStoreError {
+  const { failure } = completion;
+  return new LeaseStoreError(failure, WHY[failure], {
+    retryable: failure === 'ERR_HOLDFAST_DISK_FULL' || failure === 'ERR_HOLDFAST_FULL',
+    outcome: completion.outcomeUnknown ? 'unknown' : 'not-applied',
+  });
+}

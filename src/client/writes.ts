@@ -1,0 +1,239 @@
+import * as mail from '../../native-layout/mailbox.js';
+import {
+  checkAcquire,
+  checkAcquireRequest,
+  checkGrant,
+  checkImport,
+  checkRenew,
+  checkRenewRequest,
+  checkRequests,
+  checkWriteOptions,
+} from '../arguments.js';
+import type { LeaseWrites } from '../engines/engine.js';
+import { LeaseStoreError } from '../errors.js';
+import { Key, KeyEncoder } from '../key.js';
+import type {
+  Acquired,
+  AcquireOptions,
+  AcquireRequest,
+  ActorKey,
+  Durability,
+  Failed,
+  Grant,
+  Lease,
+  Released,
+  Renewed,
+  RenewOptions,
+  RenewRequest,
+  WriteOptions,
+} from '../lease.js';
+import type { ValueCodec } from '../value-codec.js';
+import type { Completion } from './completion.js';
+import type { Dispatcher } from './dispatcher.js';
+import { Outgoing } from './request-writer.js';
+import type { Router } from './router.js';
+import { Batch, readAcquired, readReleased, readRenewed, Single } from './targets.js';
+
+/** Operations of a batch that are under way at a time: enough to keep every shard busy, few enough to stay in cache. */
+const WINDOW = 8192;
+
+/** The writing half of a store: checks arguments, routes keys to shards, and hands requests to the mailboxes. */
+export class Writes<V> implements LeaseWrites<V> {
+  readonly #dispatcher: Dispatcher;
+  readonly #router: Router;
+  readonly #codec: ValueCodec<V>;
+  readonly #encoder = new KeyEncoder();
+  readonly #key = new Key();
+  readonly #out = new Outgoing();
+
+  constructor(dispatcher: Dispatcher, router: Router, codec: ValueCodec<V>) {
+    this.#dispatcher = dispatcher;
+    this.#router = router;
+    this.#codec = codec;
+  }
+
+  async acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>> {
+    const { owner, ttlMs, value, previous, durability } = checkAcquire(options);
+    const out = this.#addressed(mail.OP_ACQUIRE, key, 'key', durability);
+    out.owner = this.#encoder.owner(owner, 'options.owner');
+    out.ttlMs = ttlMs;
+    out.withValue(this.#codec.encode(value, 'options.value'));
+    if (previous !== undefined) {
+      out.token = previous;
+      out.flags |= mail.FLAG_PREVIOUS;
+    }
+    const asked = { key: { type: key.type, id: key.id }, owner: owner as string, value: value as V | undefined };
+    return this.#send(out, (completion) => readAcquired(completion, asked, this.#codec));
+  }
+
+  async acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]> {
+    const durability = checkWriteOptions(options);
+    const checked = checkRequests(requests).map((request, i) => {
+      const field = `requests[${i}]`;
+      const { key, owner, ttlMs, value } = checkAcquireRequest(request, field);
+      const encoded = this.#codec.encode(value, `${field}.value`);
+      this.#encoder.encode(this.#key, key, `${field}.key`);
+      const { type, id } = key as ActorKey;
+      return { asked: { key: { type, id }, owner: owner as string, value: value as V | undefined }, ttlMs, encoded, field };
+    });
+    for (const { asked, field } of checked) this.#encoder.owner(asked.owner, `${field}.owner`);
+    const read = (completion: Completion, i: number) => readAcquired(completion, checked[i].asked, this.#codec);
+    return this.#many(checked.length, read, (i) => {
+      const { asked, ttlMs, encoded, field } = checked[i];
+      const out = this.#addressed(mail.OP_ACQUIRE, asked.key, field, durability);
+      out.owner = this.#encoder.owner(asked.owner);
+      out.ttlMs = ttlMs;
+      return out.withValue(encoded);
+    });
+  }
+
+  async renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed> {
+    const { key, token } = checkGrant(grant);
+    const { ttlMs, value, durability } = checkRenew(options);
+    const out = this.#addressed(mail.OP_RENEW, key, 'grant.key', durability);
+    out.token = token;
+    out.withValue(this.#codec.encode(value, 'options.value'));
+    return this.#send(withTtl(out, ttlMs), readRenewed);
+  }
+
+  async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
+    const durability = checkWriteOptions(options);
+    const list = checkRequests(requests);
+    const checked = list.map((request, i) => checkRenewRequest(request, `requests[${i}]`));
+    // Refuse the whole batch before any of it is sent.
+    for (let i = 0; i < checked.length; i++) this.#encoder.encode(this.#key, checked[i].key, `requests[${i}].key`);
+    return this.#many(checked.length, readRenewed, (i) => {
+      const { key, token, ttlMs } = checked[i];
+      const out = this.#addressed(mail.OP_RENEW, key, 'key', durability);
+      out.token = token;
+      return withTtl(out, ttlMs);
+    });
+  }
+
+  async release(grant: Grant, options?: WriteOptions): Promise<Released> {
+    const { key, token } = checkGrant(grant);
+    const out = this.#addressed(mail.OP_RELEASE, key, 'grant.key', checkWriteOptions(options));
+    out.token = token;
+    return this.#send(out, readReleased);
+  }
+
+  async releaseOwner(owner: string): Promise<{ readonly released: number }> {
+    const name = this.#encoder.owner(owner, 'owner');
+    const counts = await this.#everyShard(mail.OP_RELEASE_OWNER, name, (completion) => completion.count);
+    return { released: counts.reduce((sum, count) => sum + count, 0) };
+  }
+
+  async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
+    let imported = 0;
+    let seen = 0;
+    let window: Lease<V>[] = [];
+    const flush = async () => {
+      imported += await this.#importWindow(window, seen - window.length);
+      window = [];
+    };
+    for await (const lease of leases) {
+      window.push(lease);
+      seen++;
+      if (window.length === WINDOW) await flush();
+    }
+    await flush();
+    return { imported };
+  }
+
+  /** Resolves once everything acknowledged before the call is on the disk. */
+  async flush(): Promise<void> {
+    await this.#everyShard(mail.OP_FLUSH, undefined, () => undefined);
+  }
+
+  /** Makes every shard commit what came before and stand at its gate; resolves when all do. */
+  async barrier(): Promise<void> {
+    await this.#everyShard(mail.OP_BARRIER, undefined, () => undefined);
+  }
+
+  async #importWindow(leases: readonly Lease<V>[], from: number): Promise<number> {
+    const checked = leases.map((lease, i) => {
+      const field = `leases[${from + i}]`;
+      const fields = checkImport(lease, field);
+      this.#encoder.encode(this.#key, fields.key, `${field}.key`);
+      this.#encoder.owner(fields.owner, `${field}.owner`);
+      return { ...fields, encoded: this.#codec.encode(fields.value, `${field}.value`) };
+    });
+    const read = (completion: Completion) => completion.status === mail.STATUS_OK;
+    const results = await this.#many(checked.length, read, (i) => {
+      const { key, owner, token, expiresAtMs, ttlMs, renewals, encoded } = checked[i];
+      const out = this.#addressed(mail.OP_IMPORT, key, 'key', undefined);
+      out.owner = this.#encoder.owner(owner);
+      out.token = token;
+      out.expiresAtMs = expiresAtMs;
+      out.ttlMs = ttlMs;
+      out.renewals = renewals;
+      return out.withValue(encoded);
+    });
+    let imported = 0;
+    for (const result of results) {
+      if (result === true) imported++;
+      else if (result !== false) throw result.error;
+    }
+    return imported;
+  }
+
+  /** The one way to a shard for an operation on a key. */
+  #addressed(op: number, key: unknown, field: string, durability: Durability | undefined): Outgoing {
+    const out = this.#out.set(op, this.#encoder.encode(this.#key, key, field));
+    if (durability === 'synced') out.flags |= mail.FLAG_SYNCED;
+    return out;
+  }
+
+  #send<R>(out: Outgoing, read: (completion: Completion) => R): Promise<R> {
+    const single = new Single(read);
+    const shard = this.#router.shardOf(this.#key);
+    this.#dispatcher.post(shard, out, single, 0);
+    this.#dispatcher.send(shard);
+    return single.promise;
+  }
+
+  /** Sends the operations of a batch window by window, so that one call of any size leaves the mailboxes room. */
+  async #many<R>(
+    size: number,
+    read: (completion: Completion, index: number) => R,
+    prepare: (index: number) => Outgoing,
+  ): Promise<(R | Failed)[]> {
+    const results: (R | Failed)[] = [];
+    for (let from = 0; from < size; from += WINDOW) {
+      const count = Math.min(WINDOW, size - from);
+      const batch = new Batch<R>(count, from === 0 ? read : (completion, i) => read(completion, from + i));
+      for (let i = 0; i < count; i++) {
+        const out = prepare(from + i);
+        this.#dispatcher.postQuietly(this.#router.shardOf(this.#key), out, batch, i);
+      }
+      this.#dispatcher.sendAll();
+      const done = await batch.promise;
+      if (count === size) return done;
+      for (const result of done) results.push(result);
+    }
+    return results;
+  }
+
+  async #everyShard<R>(op: number, owner: Uint8Array | undefined, read: (completion: Completion) => R): Promise<R[]> {
+    const out = this.#out.set(op, undefined);
+    if (owner !== undefined) out.owner = owner;
+    const batch = new Batch<R>(this.#dispatcher.shards, read);
+    for (let shard = 0; shard < this.#dispatcher.shards; shard++) this.#dispatcher.post(shard, out, batch, shard);
+    this.#dispatcher.sendAll();
+    return (await batch.promise).map((result) => {
+      if (isFailed(result)) throw result.error;
+      return result;
+    });
+  }
+}
+
+function withTtl(out: Outgoing, ttlMs: number | undefined): Outgoing {
+  if (ttlMs === undefined) return out;
+  out.ttlMs = ttlMs;
+  out.flags |= mail.FLAG_TTL;
+  return out;
+}
+
+function isFailed(result: unknown): result is Failed {
+  return typeof result === 'object' && result !== null && (result as Failed).error instanceof LeaseStoreError;
+}

@@ -1,0 +1,67 @@
+import * as layout from '../../native-layout/shard-control.js';
+import { LeaseStoreError } from '../errors.js';
+import type { FileSystem } from '../io/file-system.js';
+import { Control, readCommit } from '../memory/control.js';
+import { PinRow } from '../memory/pins.js';
+import { Slabs, type SlabsHandle } from '../memory/slabs.js';
+import { type SavedCheckpoint, saveCheckpoint, writeCheckpoint } from '../recovery/save.js';
+import { Bell } from './bell.js';
+import { AT } from './counters.js';
+
+/** A checkpoint to be made of one shard by a thread that is not its own. Plain data. */
+export interface CheckpointOrder {
+  readonly shard: number;
+  readonly storeId: Uint8Array;
+  /** Where the checkpoint goes. */
+  readonly directory: string;
+  /** Whether that is the shard's own directory, whose older files the checkpoint replaces. */
+  readonly replaces: boolean;
+  readonly control: SharedArrayBuffer;
+  readonly slabs: SlabsHandle;
+  readonly bell: SharedArrayBuffer;
+  /** Reader row of the thread. */
+  readonly row: number;
+}
+
+const LOOK_EVERY_MS = 1;
+
+/** Pins the shard's published commit and streams it to a checkpoint file, while the shard goes on. */
+export function checkpointShard(files: FileSystem, order: CheckpointOrder): SavedCheckpoint {
+  const { shard, storeId, directory } = order;
+  const control = new Control(order.control);
+  const slabs = new Slabs(order.slabs);
+  const pins = new PinRow(control, order.row);
+  const walBytes = control.doubles[AT.walBytes];
+  const pin = pins.acquire();
+  try {
+    const commit = readCommit(control, pins.slot(pin));
+    const untilDurable = (lsn: number) => waitUntilDurable(control, new Bell(order.bell), lsn);
+    const save = order.replaces ? saveCheckpoint : writeCheckpoint;
+    const saved = save(files, directory, { shard, storeId }, slabs, commit, untilDurable);
+    if (order.replaces) {
+      control.doubles[AT.walBytesAtCheckpoint] = walBytes;
+      control.doubles[AT.checkpoints] += 1;
+      control.doubles[AT.checkpointBytes] = saved.bytes;
+      control.doubles[AT.checkpointLsn] = saved.lsn;
+      control.clear(layout.HEALTH_CHECKPOINT_FAILING);
+    }
+    return saved;
+  } catch (error) {
+    control.doubles[AT.checkpointFailures] += 1;
+    control.raise(layout.HEALTH_CHECKPOINT_FAILING);
+    throw error;
+  } finally {
+    pins.release(pin);
+  }
+}
+
+function waitUntilDurable(control: Control, bell: Bell, lsn: number): void {
+  while (control.lsn(layout.DURABLE_LSN) < lsn) {
+    if ((control.health & layout.HEALTH_SYNC_FAILED) !== 0) {
+      throw new LeaseStoreError('ERR_HOLDFAST_IO', 'the log could not be synced, so its checkpoint would be ahead of it');
+    }
+    bell.ring();
+    // Nothing is stored in this word: a way to sleep without turning the event loop.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_EVERY_MS);
+  }
+}

@@ -1,0 +1,41 @@
+import { setPriority } from 'node:os';
+import { nodeFileSystem } from '../src/io/node-file-system.js';
+import { BackgroundSync } from '../src/shard/background-sync.js';
+import { Bell } from '../src/shard/bell.js';
+import { Control } from '../src/memory/control.js';
+import { type CheckpointOrder, checkpointShard } from '../src/shard/checkpoint-order.js';
+import type { SavedCheckpoint } from '../src/recovery/save.js';
+
+export interface SyncTask {
+  readonly kind: 'sync';
+  readonly bell: SharedArrayBuffer;
+  readonly intervalMs: number;
+  readonly logs: readonly { readonly control: SharedArrayBuffer; readonly directory: string }[];
+}
+
+export interface CheckpointTask extends CheckpointOrder {
+  readonly kind: 'checkpoint';
+}
+
+export type MaintenanceTask = SyncTask | CheckpointTask;
+
+/** Work beside the shards, on a thread that may take its time. */
+export default function runMaintenance(task: MaintenanceTask): SavedCheckpoint | undefined {
+  if (task.kind === 'sync') {
+    syncLogs(task);
+    return undefined;
+  }
+  yieldToShards();
+  return checkpointShard(nodeFileSystem(), task);
+}
+
+/** Ends when the bell says stop. */
+function syncLogs(task: SyncTask): void {
+  const logs = task.logs.map(({ control, directory }) => ({ control: new Control(control), directory }));
+  new BackgroundSync(nodeFileSystem(), logs, new Bell(task.bell), task.intervalMs).run();
+}
+
+/** On Linux a priority is a thread's own; elsewhere it would slow the whole process. */
+function yieldToShards(): void {
+  if (process.platform === 'linux') setPriority(0, 19);
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import type { MessagePort } from 'node:worker_threads';
+import { expose } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { systemClock } from '../src/clock.js';
+import { nodeFileSystem } from '../src/io/node-file-system.js';
+import { answer, type ShardApi } from '../src/shard/control-api.js';
+import { Shard, type ShardConfig } from '../src/shard/shard.js';
+
+export interface ShardTask {
+  readonly config: ShardConfig;
+  /** Control calls come in here. */
+  readonly port: MessagePort;
+}
+
+/** One shard's thread: a task that ends when the store is closed. */
+export default async function runShard({ config, port }: ShardTask): Promise<void> {
+  const shard = new Shard(config, { files: nodeFileSystem(), clock: systemClock(), random });
+  let startRunning = () => {};
+  const started = new Promise<void>((resolve) => {
+    startRunning = resolve;
+  });
+  let isRunning = false;
+  const api: ShardApi = {
+    recover: async (onProgress) => answer(() => shard.recover(onProgress)),
+    start: async (order) =>
+      answer(() => {
+        shard.start(order);
+        isRunning = true;
+        startRunning();
+      }),
+    stop: async () =>
+      answer(() => {
+        shard.stop();
+        startRunning();
+      }),
+  };
+  expose(api, nodeEndpoint(port));
+  try {
+    await started;
+    if (!isRunning) return;
+    await shard.run();
+    shard.close();
+  } finally {
+    port.close();
+  }
+}
+
+function random(): number {
+  return randomBytes(4).readUInt32LE();
+}
