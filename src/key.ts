@@ -112,6 +112,16 @@ export class Key {
   }
 }
 
+/** Order of two keys as bytes. */
+export function compareKeys(a: Key, b: Key): number {
+  const common = Math.min(a.length, b.length);
+  for (let i = 0; i < common; i++) {
+    const difference = a.bytes[i] - b.bytes[i];
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
 const DASH = 0x2d;
 
 /** The value of a lower-case hex digit, or 0x100 for any other byte, so that one test after a run catches them all. */

@@ -1,6 +1,6 @@
 import { TICK_NONE } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/node.js';
-import { Key } from '../key.js';
+import { compareKeys, Key } from '../key.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { TreeKind } from './kinds.js';
 import { Node } from './node.js';
@@ -169,14 +169,4 @@ class Checker {
   #fail(id: number, why: string): never {
     throw new TreeDamage(this.#kind.name, id, why);
   }
-}
-
-/** Order of two keys as bytes. */
-export function compareKeys(a: Key, b: Key): number {
-  const common = Math.min(a.length, b.length);
-  for (let i = 0; i < common; i++) {
-    const difference = a.bytes[i] - b.bytes[i];
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

@@ -52,6 +52,15 @@ export class Entries {
     }
   }
 
+  pushEntries(other: Entries, from: number, to: number): void {
+    for (let i = from; i < to; i++) this.push(other.readKey(i, this.#key), other.#payloads, other.#payloadAt[i], other.#payloadWords[i]);
+  }
+
+  /** Bytes of all keys and payloads. */
+  get bytes(): number {
+    return this.#keysEnd + this.#payloadsEnd * 4;
+  }
+
   /** The payload words of all entries; entry `i` has its own from `payloadAt(i)`. */
   get payloads(): Uint32Array {
     return this.#payloads;

@@ -97,16 +97,48 @@ export function planCuts(entries: Entries, level: number, nodeBytes: number): re
   }
 }
 
+/** How full nodes are laid out that no change made: room for a few insertions before they split. */
+const DENSE_FILL = 0.95;
+
+export function denseBytes(nodeBytes: number): number {
+  return Math.floor(nodeBytes * DENSE_FILL);
+}
+
 /**
- * Where to cut the entries into nodes filled up to `fillBytes`, with the last two evened out. For bulk loading.
+ * Where to cut the entries into nodes filled up to `fillBytes` one after the other, with the last two evened out. For
+ * bulk loading and repacking; answers like {@link planCuts}.
  */
 export function planDense(entries: Entries, level: number, nodeBytes: number, fillBytes: number): readonly number[] {
-  const parts = Math.ceil(measure(entries, 0, entries.length, level) / fillBytes);
-  for (let more = Math.max(1, parts); ; more++) {
-    assert(more <= entries.length, 'an entry does not fit a node of its own');
-    cutInto(entries, level, more);
-    if (allFit(entries, level, nodeBytes)) return cuts;
+  const { length } = entries;
+  setCuts(0);
+  for (let from = 0; from < length; ) {
+    from = lastFitting(entries, from, level, fillBytes);
+    cuts.push(from);
   }
+  const before = cuts[cuts.length - 3];
+  if (before === undefined) return cuts;
+  // What is left over for the last node may be a single entry.
+  const both = measure(entries, before, length, level);
+  const middle = lastFitting(entries, before, level, Math.min(both / 2, nodeBytes));
+  if (both <= nodeBytes) cuts.splice(-2, 1);
+  else if (measure(entries, middle, length, level) <= nodeBytes) cuts[cuts.length - 2] = middle;
+  return cuts;
+}
+
+/** The furthest end of a node that begins with entry `from` and takes up to `bytes`, or holds one entry. */
+function lastFitting(entries: Entries, from: number, level: number, bytes: number): number {
+  let fits = from + 1;
+  // No entry takes less than its slot.
+  let low = fits + 1;
+  let high = Math.min(entries.length, from + Math.ceil(bytes / layout.SLOT_BYTES));
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    if (measure(entries, from, middle, level) <= bytes) {
+      fits = middle;
+      low = middle + 1;
+    } else high = middle - 1;
+  }
+  return fits;
 }
 
 function setCuts(...values: number[]): readonly number[] {

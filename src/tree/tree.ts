@@ -4,12 +4,14 @@ import { assert } from '../assert.js';
 import { Key } from '../key.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
+import { type Summary, summarize } from './aggregate.js';
 import { Cursor } from './cursor.js';
 import * as edit from './edit.js';
 import { Entries } from './entries.js';
 import type { TreeKind } from './kinds.js';
 import { Node } from './node.js';
-import { planCuts, separator, writeNode } from './pack.js';
+import { NodeWriter } from './node-writer.js';
+import { planCuts, planDense } from './pack.js';
 
 /** More levels than any tree of 2^32 entries can have. */
 const LEVELS_MAX = 24;
@@ -48,8 +50,8 @@ export class Tree {
   readonly #entries = new Entries();
   readonly #replacement = new Entries();
   readonly #separator = new Key();
-  readonly #branchPayload = new Uint32Array(layout.BRANCH_WORDS);
-  readonly #summary = { below: 0, earliest: TICK_NONE };
+  readonly #summary: Summary = { below: 0, earliest: TICK_NONE };
+  readonly #writer: NodeWriter;
 
   constructor(kind: TreeKind, slabs: Slabs, allocator: NodeAllocator, root: number, count: number) {
     this.kind = kind;
@@ -60,6 +62,7 @@ export class Tree {
     this.#path = Array.from({ length: LEVELS_MAX }, () => new Node(slabs));
     this.#copy = new Node(slabs);
     this.#cursor = new Cursor(slabs);
+    this.#writer = new NodeWriter(kind, slabs, allocator);
   }
 
   /** Level of the root; leaves are at 0. */
@@ -164,6 +167,24 @@ export class Tree {
     this.#rewriteWith(leaf, slot, key, payload, words);
   }
 
+  /**
+   * Lays the found leaf and its siblings out anew, each filled up to `fillBytes`: what many splits and removals left
+   * half empty takes fewer nodes. Needs as many new nodes as there are siblings, at most.
+   */
+  repackSiblings(fillBytes: number): void {
+    const depth = this.#leaf;
+    assert(depth > 0, 'repack of a leaf without siblings');
+    this.#ownTo(depth - 1);
+    const parent = this.#path[depth - 1];
+    this.#entries.clear();
+    for (let slot = 0; slot < parent.count; slot++) {
+      this.#lift(parent, slot);
+      if (slot !== this.#slots[depth - 1]) this.#allocator.retire(parent.child(slot));
+    }
+    this.#slots[depth - 1] = 0;
+    this.#rewrite(depth, parent.count, planDense(this.#entries, 0, this.#slabs.nodeBytes, fillBytes));
+  }
+
   /** Lays the leaf out anew, as one node or several, with one more entry. */
   #rewriteWith(leaf: Node, slot: number, key: Key, payload: Uint32Array, words: number): void {
     this.#entries.clear();
@@ -176,8 +197,7 @@ export class Tree {
   /** The earliest tick that any deadline below the root can have. */
   get earliestTick(): number {
     if (this.root === layout.NIL) return TICK_NONE;
-    this.#summarize(this.#copy.open(this.root));
-    return this.#summary.earliest;
+    return summarize(this.#copy.open(this.root), this.kind, this.#summary).earliest;
   }
 
   /** The first leaf whose bound says that a deadline may lie before `tick`; a flyweight, good until the next change. */
@@ -200,9 +220,9 @@ export class Tree {
     this.#ownTo(this.#leaf - 1);
     let child = this.#path[this.#leaf];
     for (let depth = this.#leaf - 1; depth >= 0; depth--) {
-      this.#summarize(child);
+      const { earliest } = summarize(child, this.kind, this.#summary);
       const node = this.#path[depth];
-      node.words[node.payloadAt(this.#slots[depth]) + layout.EARLIEST] = this.#summary.earliest;
+      node.words[node.payloadAt(this.#slots[depth]) + layout.EARLIEST] = earliest;
       child = node;
     }
   }
@@ -245,9 +265,8 @@ export class Tree {
   #plant(key: Key, payload: Uint32Array, words: number): void {
     this.#entries.clear();
     this.#entries.push(key, payload, 0, words);
-    const node = this.#copy.open(this.#allocator.allocate());
-    writeNode(this.#entries, 0, 1, node, this.kind.id, 0);
-    this.root = node.id;
+    this.#writeOut(0, this.#fewestNodes(0));
+    this.#growRoot(0);
   }
 
   /** After entries left the node at `depth`: drops it if empty, else joins it with a neighbour if it is too empty. */
@@ -320,35 +339,22 @@ export class Tree {
    * Writes the gathered entries in place of `replaced` children that begin at the path's slot above `depth` (the node at
    * `depth` is one of them; others were retired by the caller), then mends the parent, level by level.
    */
-  #rewrite(depth: number, replaced: number): void {
-    const level = this.#path[depth].level;
-    this.#allocator.retire(this.#path[depth].id);
-    this.#writeOut(level);
-    if (depth === 0) {
-      this.#growRoot(level);
-      return;
-    }
-    const parent = this.#path[depth - 1];
-    const from = this.#slots[depth - 1];
-    this.#mendParent(parent, from, replaced, depth - 1);
+  #rewrite(depth: number, replaced: number, cuts = this.#fewestNodes(this.#path[depth].level)): void {
+    const { level, id } = this.#path[depth];
+    this.#allocator.retire(id);
+    this.#writeOut(level, cuts);
+    if (depth === 0) this.#growRoot(level);
+    else this.#mendParent(this.#path[depth - 1], this.#slots[depth - 1], replaced, depth - 1);
   }
 
-  /** Writes the entries into as few nodes as they fit; `#replacement` then names those, in order. */
-  #writeOut(level: number): void {
-    const entries = this.#entries;
-    const replacement = this.#replacement;
-    const cuts = planCuts(entries, level, this.#slabs.nodeBytes);
-    replacement.clear();
-    for (let i = 1; i < cuts.length; i++) {
-      const node = this.#copy.open(this.#allocator.allocate());
-      writeNode(entries, cuts[i - 1], cuts[i], node, this.kind.id, level);
-      const fence = i === 1 ? this.#separator.setLength(0) : separator(entries, cuts[i - 1], level, this.#separator);
-      this.#summarize(node);
-      this.#branchPayload[layout.CHILD] = node.id;
-      this.#branchPayload[layout.BELOW] = this.#summary.below;
-      this.#branchPayload[layout.EARLIEST] = this.#summary.earliest;
-      replacement.push(fence, this.#branchPayload, 0, layout.BRANCH_WORDS);
-    }
+  #fewestNodes(level: number): readonly number[] {
+    return planCuts(this.#entries, level, this.#slabs.nodeBytes);
+  }
+
+  /** Writes the gathered entries as nodes; `#replacement` then names those, in order. */
+  #writeOut(level: number, cuts: readonly number[]): void {
+    this.#replacement.clear();
+    this.#writer.write(this.#entries, cuts, level, this.#replacement);
   }
 
   #growRoot(level: number): void {
@@ -358,7 +364,7 @@ export class Tree {
     } else {
       this.#entries.clear();
       this.#takeReplacement(0);
-      this.#writeOut(level + 1);
+      this.#writeOut(level + 1, this.#fewestNodes(level + 1));
       this.#growRoot(level + 1);
     }
     this.#leaf = -1;
@@ -412,26 +418,8 @@ export class Tree {
   #settle(depth: number): void {
     for (let d = depth; d > 0; d--) {
       const node = this.#path[d];
-      this.#summarize(node);
-      edit.setBranchPayload(this.#path[d - 1], this.#slots[d - 1], node.id, this.#summary.below, this.#summary.earliest);
+      const { below, earliest } = summarize(node, this.kind, this.#summary);
+      edit.setBranchPayload(this.#path[d - 1], this.#slots[d - 1], node.id, below, earliest);
     }
-  }
-
-  #summarize(node: Node): void {
-    const summary = this.#summary;
-    const { words, count } = node;
-    let earliest = TICK_NONE;
-    if (node.isLeaf) {
-      for (let slot = 0; slot < count; slot++) earliest = Math.min(earliest, this.kind.tick(words, node.payloadAt(slot)));
-      summary.below = count;
-    } else {
-      let below = 0;
-      for (let slot = 0; slot < count; slot++) {
-        below += node.below(slot);
-        earliest = Math.min(earliest, node.earliest(slot));
-      }
-      summary.below = below;
-    }
-    summary.earliest = earliest;
   }
 }

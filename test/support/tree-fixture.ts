@@ -3,6 +3,7 @@ import { Key } from '../../src/key.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { countRange, rank } from '../../src/tree/aggregate.js';
+import { BulkLoader } from '../../src/tree/bulk-load.js';
 import { checkTree, type TreeReport } from '../../src/tree/check.js';
 import { Cursor } from '../../src/tree/cursor.js';
 import { LEASES, NAMES, type TreeKind } from '../../src/tree/kinds.js';
@@ -70,6 +71,18 @@ export class TreeFixture {
     this.#retireValue();
     tree.remove();
     this.#remember(nameOf(bytes), undefined);
+  }
+
+  /** Bulk-loads an empty tree. */
+  load(keys: readonly Uint8Array[], random: Random): void {
+    const loader = new BulkLoader(this.kind, this.slabs, this.allocator);
+    const byName = new Map(keys.map((key) => [nameOf(key), key]));
+    for (const [name, bytes] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const entry = this.#randomEntry(bytes, random);
+      loader.add(this.#key.setBytes(bytes), entry.payload, entry.payload.length);
+      this.#remember(name, entry);
+    }
+    this.tree.reset(loader.finish(), loader.count);
   }
 
   /** Publishes as the writer does; nobody reads, so all that was retired is free at once. */
