@@ -39,10 +39,10 @@ export class LogFixture {
   writer: WalWriter;
   storeMs = 1_000_000;
 
-  constructor(files: FileSystem, directory: string, lastLsn = 0) {
+  constructor(files: FileSystem, directory: string, { segmentId = 1, epoch = 1, lastLsn = 0 } = {}) {
     this.files = files;
     this.directory = directory;
-    this.writer = this.#open(1, 1, lastLsn);
+    this.writer = this.#open(segmentId, epoch, lastLsn);
   }
 
   /** Starts the next segment as a store does that was opened again. */
