@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { CHECKPOINT_END_MAGIC, CHECKPOINT_MAGIC, FORMAT_VERSION, NODE_BYTES_MAX } from '../../native-layout/format.js';
 import * as layout from '../../native-layout/checkpoint-file.js';
+import { CHECKPOINT_END_MAGIC, CHECKPOINT_MAGIC, FORMAT_VERSION, NODE_BYTES_MAX } from '../../native-layout/format.js';
 import { setU53, u53 } from '../../native-layout/lease-record.js';
 import { assert } from '../assert.js';
 import { corruptFile, LeaseStoreError } from '../errors.js';

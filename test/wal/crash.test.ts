@@ -119,7 +119,11 @@ function crashes(history: History, step: number, random: Random, acts: number): 
 /** Goes on where a recovery ended, as a store that was opened again. */
 function goOn({ cutLsn, log }: History, files: FileSystem, scan: WalScan): History {
   const { lastLsn } = scan;
-  const next = new LogFixture(files, DIRECTORY, { segmentId: scan.lastSegmentId + 1, epoch: scan.lastEpoch + 1, lastLsn });
+  const next = new LogFixture(files, DIRECTORY, {
+    segmentId: scan.lastSegmentId + 1,
+    epoch: scan.lastEpoch + 1,
+    lastLsn,
+  });
   next.records.push(...log.records.slice(0, lastLsn));
   return { log: next, cutLsn };
 }

@@ -33,7 +33,10 @@ test('what goes into a frame comes out of it', () => {
     assert.is(frame.length, bytes);
     const heard = decode(frame, records.length, before + 1);
     assert.equal(heard.records, records);
-    assert.equal(heard.lsns, records.map((_, i) => before + 1 + i));
+    assert.equal(
+      heard.lsns,
+      records.map((_, i) => before + 1 + i),
+    );
   });
   fc.assert(property, { seed, numRuns: scaled(300, 20_000) });
 });
@@ -91,7 +94,10 @@ test('the builder refuses what cannot be a lease', () => {
   builder.begin(5, 0, 4);
   const key = new KeyEncoder().encode(new Key(), { type: 't', id: 'i' });
   assert.throws(() => builder.renew(key, 1, 1, 1, 1, new Uint8Array(VALUE_BYTES_MAX + 1)), /past its limit/);
-  assert.throws(() => builder.remove(new Key().setBytes(Buffer.from('no-id')), 1, 'released'), /not the key of a lease/);
+  assert.throws(
+    () => builder.remove(new Key().setBytes(Buffer.from('no-id')), 1, 'released'),
+    /not the key of a lease/,
+  );
 });
 
 test.run();

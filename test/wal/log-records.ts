@@ -153,12 +153,15 @@ const id = fc.oneof(
 /** Objects that compare equal to those that the collector makes. */
 const PLAIN = { noNullPrototype: true } as const;
 const actor = { type: name(TYPE_BYTES_MAX), id };
-const lease = fc.record({
-  token: number53,
-  expiresAtMs: number53,
-  ttlMs: fc.integer({ min: 1, max: TTL_MS_MAX }),
-  renewals: word,
-}, PLAIN);
+const lease = fc.record(
+  {
+    token: number53,
+    expiresAtMs: number53,
+    ttlMs: fc.integer({ min: 1, max: TTL_MS_MAX }),
+    renewals: word,
+  },
+  PLAIN,
+);
 const latin1 = fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 const value = fc.oneof(
   { weight: 3, arbitrary: fc.constant(undefined) },
@@ -171,7 +174,10 @@ export const anyRecord: fc.Arbitrary<LogRecord> = fc.oneof(
   fc.record({ kind: fc.constant('grant' as const), ...actor, owner: name(OWNER_BYTES_MAX), lease, value }, PLAIN),
   fc.record({ kind: fc.constant('renew' as const), ...actor, lease, value }, PLAIN),
   fc.record({ kind: fc.constantFrom('released' as const, 'expired' as const), ...actor, token: number53 }, PLAIN),
-  fc.record({ kind: fc.constantFrom('extend' as const, 'full-ttl' as const, 'ceiling' as const), number: number53 }, PLAIN),
+  fc.record(
+    { kind: fc.constantFrom('extend' as const, 'full-ttl' as const, 'ceiling' as const), number: number53 },
+    PLAIN,
+  ),
 );
 
 /** A short record, for logs of which every bit is tried. */
@@ -180,7 +186,14 @@ export function smallRecord(n: number): LogRecord {
   const lease = { token: number, expiresAtMs: 2 * number, ttlMs: 60_000, renewals: n };
   switch (n % 4) {
     case 0:
-      return { kind: 'grant', type: 'cart', id: `c-${n}`, owner: 'node-1', lease, value: n % 8 === 0 ? undefined : 'v' };
+      return {
+        kind: 'grant',
+        type: 'cart',
+        id: `c-${n}`,
+        owner: 'node-1',
+        lease,
+        value: n % 8 === 0 ? undefined : 'v',
+      };
     case 1:
       return { kind: 'renew', type: 'cart', id: '8f14e45f-ceea-467f-a8f3-1d6f1c2b3a4d', lease, value: undefined };
     case 2:

@@ -1,16 +1,25 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, truncateSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { crc32 } from 'node:zlib';
 import { FRAME_MAGIC } from '../../native-layout/format.js';
 import * as layout from '../../native-layout/wal-frame.js';
 import { LeaseStoreError } from '../../src/errors.js';
 import { nodeFileSystem } from '../../src/io/node-file-system.js';
 import type { WalScan } from '../../src/wal/reader.js';
 import { scaled, seed, temporaryDirectory } from '../support/env.js';
-import { LogFixture, OWNER, withContent, type WrittenFrame } from './log-fixture.js';
+import { LogFixture, type OWNER, type WrittenFrame, withContent } from './log-fixture.js';
 import { anyRecord, type LogRecord } from './log-records.js';
 
 const HEADER = layout.SEGMENT_HEADER_BYTES;
@@ -27,7 +36,10 @@ type Finding = { records: readonly LogRecord[]; torn: boolean; scan: WalScan } |
 function find(log: LogFixture, fromLsn = 0): Finding {
   try {
     const { scan, heard } = log.replay(fromLsn);
-    assert.equal(heard.lsns, heard.lsns.map((_, i) => fromLsn + 1 + i));
+    assert.equal(
+      heard.lsns,
+      heard.lsns.map((_, i) => fromLsn + 1 + i),
+    );
     return { records: heard.records, torn: scan.torn !== undefined, scan };
   } catch (error) {
     assert.instance(error, LeaseStoreError);
@@ -69,7 +81,10 @@ test('a log of many segments and epochs reads back as it was written', () => {
     assert.is(scan.lastEpoch, log.writer.epoch);
     assert.is(scan.lastSegmentId, log.writer.segmentId);
     assert.is(scan.lastStoreMs, log.storeMs);
-    assert.equal(scan.segments.map((segment) => segment.path), log.paths);
+    assert.equal(
+      scan.segments.map((segment) => segment.path),
+      log.paths,
+    );
     log.writer.close();
   });
   fc.assert(property, { seed, numRuns: scaled(100, 3000) });
@@ -184,7 +199,9 @@ test('an earlier segment cut off at any byte is corrupt, unless only a mark is g
   for (const segmentId of [1, 2]) {
     const path = log.paths[segmentId - 1];
     const content = readFileSync(path);
-    const lastData = log.frames.filter((frame) => frame.segmentId === segmentId && frame.count > 0).at(-1) as WrittenFrame;
+    const lastData = log.frames
+      .filter((frame) => frame.segmentId === segmentId && frame.count > 0)
+      .at(-1) as WrittenFrame;
     for (let cut = content.length - 1; cut >= 0; cut--) {
       truncateSync(path, cut);
       const finding = find(log);
@@ -286,7 +303,11 @@ test('a missing segment is corruption if it is needed, and nothing if it is not'
   expectCorrupt(log, /an older segment is missing/, 3);
   const finding = find(log, 4);
   assert.ok('scan' in finding && finding.records.length === 4);
-  if ('scan' in finding) assert.equal(finding.scan.segments.map((s) => s.id), [3, 4, 5]);
+  if ('scan' in finding)
+    assert.equal(
+      finding.scan.segments.map((s) => s.id),
+      [3, 4, 5],
+    );
 });
 
 test('segments that a checkpoint covers are not read', () => {
@@ -312,15 +333,15 @@ test('a segment of another store, shard, place or version is refused', () => {
   assert.throws(scanAs({ shard: 4 }), /belongs to shard 3, not 4/);
   const withWord = (at: number, value: number) => (content: Buffer) => {
     content.writeUInt32LE(value, at * 4);
-    content.writeUInt32LE(
-      crc32(content.subarray(layout.SEGMENT_CHECKED_BYTE, HEADER)),
-      layout.SEGMENT_CRC * 4,
-    );
+    content.writeUInt32LE(crc32(content.subarray(layout.SEGMENT_CHECKED_BYTE, HEADER)), layout.SEGMENT_CRC * 4);
     return content;
   };
   withContent(log.paths[0], withWord(layout.SEGMENT_ID, 9), () => expectCorrupt(log, /it is segment 9, not 1/));
   withContent(log.paths[0], withWord(layout.SEGMENT_VERSION, 2), () => {
-    assert.throws(() => log.scan(), (error: LeaseStoreError) => error.code === 'ERR_HOLDFAST_FORMAT');
+    assert.throws(
+      () => log.scan(),
+      (error: LeaseStoreError) => error.code === 'ERR_HOLDFAST_FORMAT',
+    );
   });
 });
 
@@ -352,7 +373,11 @@ test('a torn header is torn only where nothing can be behind it', () => {
     const finding = find(log);
     assert.ok('scan' in finding && finding.scan.torn?.offset === 0 && finding.scan.lastSegmentId === 1);
     // The roll that made the second segment says that the first was durable to its end.
-    withContent(log.paths[0], (content) => content.subarray(0, -1), () => expectCorrupt(log, /start of a next segment/));
+    withContent(
+      log.paths[0],
+      (content) => content.subarray(0, -1),
+      () => expectCorrupt(log, /start of a next segment/),
+    );
   });
   withContent(log.paths[0], noise, () => expectCorrupt(log, /does not start like a segment/));
   log.append(1);
@@ -422,7 +447,11 @@ test('frames longer than the window, up to the limit, are read', () => {
   assert.is(scan.lastLsn, 4303);
   assert.is(progress.at(-1), 1);
   const finding = find(log);
-  assert.ok('scan' in finding && finding.records.length === 4303 && finding.records.every((r) => 'value' in r && r.value === value));
+  assert.ok(
+    'scan' in finding &&
+      finding.records.length === 4303 &&
+      finding.records.every((r) => 'value' in r && r.value === value),
+  );
 });
 
 test.run();

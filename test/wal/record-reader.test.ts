@@ -15,7 +15,10 @@ function recordsOf(records: readonly LogRecord[]): Uint32Array<ArrayBuffer> {
   return new Uint32Array(builder.finish({ segmentId: 1, epoch: 1, salt: 1 }).slice().buffer).slice(FRAME_HEADER_WORDS);
 }
 
-function read(words: Uint32Array<ArrayBuffer>, count: number): { failure: RecordFailure | undefined; heard: Collector } {
+function read(
+  words: Uint32Array<ArrayBuffer>,
+  count: number,
+): { failure: RecordFailure | undefined; heard: Collector } {
   const heard = new Collector();
   const bytes = new Uint8Array(words.buffer);
   return { failure: new RecordReader(heard).read(words, bytes, 0, words.length, count, 1, 0), heard };
@@ -25,7 +28,9 @@ test('any bytes are records or a failure that says where', () => {
   const kindAndFlags = fc.tuple(fc.nat(6), fc.nat(255), fc.nat(20));
   const hostile = fc.tuple(kindAndFlags, fc.array(fc.oneof(fc.nat(300), fc.integer()), { maxLength: 40 }));
   const property = fc.property(fc.array(hostile, { maxLength: 4 }), fc.nat(5), (parts, count) => {
-    const words = Uint32Array.from(parts.flatMap(([[kind, flags, size], rest]) => [recordHead(kind, flags, size), ...rest]));
+    const words = Uint32Array.from(
+      parts.flatMap(([[kind, flags, size], rest]) => [recordHead(kind, flags, size), ...rest]),
+    );
     const { failure, heard } = read(words, count);
     if (failure === undefined) assert.is(heard.records.length, count);
     else assert.ok(failure.word >= 0 && failure.word <= words.length && failure.why.length > 0);
@@ -52,7 +57,14 @@ test('records with any one word changed are other records or a failure', () => {
 
 test('records cut off at any word are a failure', () => {
   const records: LogRecord[] = [
-    { kind: 'grant', type: 'cart', id: 'c', owner: 'n', lease: { token: 1, expiresAtMs: 2, ttlMs: 3, renewals: 4 }, value: 'v' },
+    {
+      kind: 'grant',
+      type: 'cart',
+      id: 'c',
+      owner: 'n',
+      lease: { token: 1, expiresAtMs: 2, ttlMs: 3, renewals: 4 },
+      value: 'v',
+    },
     { kind: 'released', type: 'cart', id: 'c', token: 5 },
   ];
   const words = recordsOf(records);

@@ -58,10 +58,18 @@ test('segments are listed by number; other names are nobody', () => {
   const files = new FaultFileSystem();
   files.makeDirectory('/d');
   for (const id of [12, 3, 1_000_000_000]) files.open(segmentPath('/d', id), 'create').close();
-  for (const name of ['wal-12.log', 'wal-0000000004.log.tmp', 'xwal-0000000004.log', 'checkpoint-0000000000000001.ckpt']) {
+  for (const name of [
+    'wal-12.log',
+    'wal-0000000004.log.tmp',
+    'xwal-0000000004.log',
+    'checkpoint-0000000000000001.ckpt',
+  ]) {
     files.open(`/d/${name}`, 'create').close();
   }
-  assert.equal(listSegments(files, '/d').map((segment) => segment.id), [3, 12, 1_000_000_000]);
+  assert.equal(
+    listSegments(files, '/d').map((segment) => segment.id),
+    [3, 12, 1_000_000_000],
+  );
   assert.is(listSegments(files, '/d')[0].path, '/d/wal-0000000003.log');
 });
 

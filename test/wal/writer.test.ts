@@ -87,7 +87,10 @@ test('a write that cannot be taken back is the last one', () => {
   assert.is(appendFails(log, 5), 'ERR_HOLDFAST_IO');
   const { steps } = files;
   assert.is(appendFails(log, 1), 'ERR_HOLDFAST_READ_ONLY');
-  assert.is(codeOf(() => log.writer.sync()), 'ERR_HOLDFAST_READ_ONLY');
+  assert.is(
+    codeOf(() => log.writer.sync()),
+    'ERR_HOLDFAST_READ_ONLY',
+  );
   assert.is(files.steps, steps, 'a dead writer touches nothing');
   const { scan, heard } = log.replay();
   assert.equal(heard.records, log.records);
@@ -98,11 +101,20 @@ test('a failed sync is final', () => {
   const { files, log } = newLog();
   log.append(2);
   files.inject({ code: 'EIO', operation: 'fdatasync' });
-  assert.is(codeOf(() => log.writer.sync()), 'ERR_HOLDFAST_IO');
+  assert.is(
+    codeOf(() => log.writer.sync()),
+    'ERR_HOLDFAST_IO',
+  );
   const { steps } = files;
-  assert.is(codeOf(() => log.writer.sync()), 'ERR_HOLDFAST_READ_ONLY');
+  assert.is(
+    codeOf(() => log.writer.sync()),
+    'ERR_HOLDFAST_READ_ONLY',
+  );
   assert.is(appendFails(log, 1), 'ERR_HOLDFAST_READ_ONLY');
-  assert.is(codeOf(() => log.writer.roll(0, 1)), 'ERR_HOLDFAST_READ_ONLY');
+  assert.is(
+    codeOf(() => log.writer.roll(0, 1)),
+    'ERR_HOLDFAST_READ_ONLY',
+  );
   assert.is(files.steps, steps, 'a dead writer touches nothing');
   assert.is(log.writer.durableLsn, 0);
 });
@@ -131,7 +143,10 @@ test('a roll that finds no room leaves the log in its old segment', () => {
     log.append(2);
     log.sync();
     files.inject({ code: 'ENOSPC', operation, bytesWritten: 10 });
-    assert.is(codeOf(() => log.roll()), 'ERR_HOLDFAST_DISK_FULL');
+    assert.is(
+      codeOf(() => log.roll()),
+      'ERR_HOLDFAST_DISK_FULL',
+    );
     assert.equal(files.list(DIRECTORY), ['wal-0000000001.log']);
     log.append(1);
     log.sync();
@@ -148,7 +163,10 @@ test('a roll whose new segment cannot be made durable is final', () => {
     log.append(2);
     log.sync();
     files.inject({ code: 'EIO', operation });
-    assert.is(codeOf(() => log.roll()), 'ERR_HOLDFAST_IO');
+    assert.is(
+      codeOf(() => log.roll()),
+      'ERR_HOLDFAST_IO',
+    );
     assert.is(appendFails(log, 1), 'ERR_HOLDFAST_READ_ONLY');
     assert.is(files.openFiles, 1);
     assert.equal(log.replay().heard.records, log.records);
