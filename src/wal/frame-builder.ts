@@ -43,15 +43,12 @@ export class FrameBuilder {
   #bytes = new Uint8Array(this.#words.buffer);
   #at = layout.FRAME_HEADER_WORDS;
   #count = 0;
-  #markedAt = layout.FRAME_HEADER_WORDS;
-  #markedCount = 0;
 
   /** Starts over. `firstLsn` is the LSN of the first record added; in a durable mark, of the next one ever. */
   begin(firstLsn: number, storeMs: number, durableLsn: number): void {
     assert(durableLsn < firstLsn, 'an unwritten record cannot be durable');
     this.#at = layout.FRAME_HEADER_WORDS;
     this.#count = 0;
-    this.mark();
     const w = this.#words;
     w[layout.FRAME_MAGIC_WORD] = FRAME_MAGIC;
     setU53(w, layout.FRAME_FIRST_LSN, firstLsn);
@@ -73,18 +70,6 @@ export class FrameBuilder {
   /** Whether another record may not fit: the frame must be finished first. */
   get full(): boolean {
     return this.#at + RECORD_WORDS_MAX > FRAME_WORDS_MAX;
-  }
-
-  /** Remembers this point for {@link rewind}. */
-  mark(): void {
-    this.#markedAt = this.#at;
-    this.#markedCount = this.#count;
-  }
-
-  /** Drops the records added since the last {@link mark}. */
-  rewind(): void {
-    this.#at = this.#markedAt;
-    this.#count = this.#markedCount;
   }
 
   grant(
@@ -219,7 +204,7 @@ function putKey(words: Uint32Array, bytes: Uint8Array, at: number, key: Key): nu
   return putBytes(words, bytes, typeAt, source, 0, typeBytes);
 }
 
-/** Longer runs are copied by the runtime; for short ones its call costs more than the loop. */
+/** Longer runs are copied by the runtime; for short ones its call costs more than a loop over words. */
 const LOOP_BYTES_MAX = 64;
 
 /** Writes `length` bytes at word `at`, padded with zeros; answers the word behind them. */
@@ -233,12 +218,20 @@ function putBytes(
 ): number {
   if (length === 0) return at;
   const end = at + layout.paddedWords(length);
-  words[end - 1] = 0;
-  const target = at * 4;
-  if (length <= LOOP_BYTES_MAX) {
-    for (let i = 0; i < length; i++) bytes[target + i] = source[from + i];
-  } else {
-    bytes.set(source.subarray(from, from + length), target);
+  if (length > LOOP_BYTES_MAX) {
+    words[end - 1] = 0;
+    bytes.set(source.subarray(from, from + length), at * 4);
+    return end;
+  }
+  const whole = at + (length >>> 2);
+  let i = from;
+  for (let w = at; w < whole; w++, i += 4) {
+    words[w] = source[i] | (source[i + 1] << 8) | (source[i + 2] << 16) | (source[i + 3] << 24);
+  }
+  if (whole < end) {
+    let rest = 0;
+    for (let shift = 0; i < from + length; i++, shift += 8) rest |= source[i] << shift;
+    words[whole] = rest;
   }
   return end;
 }
