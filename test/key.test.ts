@@ -105,12 +105,21 @@ test('types and owners are remembered, not confused, however many there are', ()
 test('limits are in bytes, and hold to the byte', () => {
   const encoder = new KeyEncoder();
   const key = new Key();
-  encoder.encode(key, { type: 'é'.repeat(TYPE_BYTES_MAX / 2), id: '漢'.repeat(85) + 'x' });
+  encoder.encode(key, { type: 'é'.repeat(TYPE_BYTES_MAX / 2), id: `${'漢'.repeat(85)}x` });
   assert.is(key.length, TYPE_BYTES_MAX + 1 + ID_BYTES_MAX);
   assert.is(encoder.owner('o'.repeat(OWNER_BYTES_MAX)).length, OWNER_BYTES_MAX);
-  assert.throws(() => encoder.encode(key, { type: 'é'.repeat(65), id: 'x' }), refusal(/key\.type must be 1 to 128 bytes/));
-  assert.throws(() => encoder.encode(key, { type: 't', id: '漢'.repeat(86) }), refusal(/key\.id must be 1 to 256 bytes.*258/));
-  assert.throws(() => encoder.encode(key, { type: 't', id: 'x'.repeat(257) }), refusal(/key\.id must be 1 to 256 bytes/));
+  assert.throws(
+    () => encoder.encode(key, { type: 'é'.repeat(65), id: 'x' }),
+    refusal(/key\.type must be 1 to 128 bytes/),
+  );
+  assert.throws(
+    () => encoder.encode(key, { type: 't', id: '漢'.repeat(86) }),
+    refusal(/key\.id must be 1 to 256 bytes.*258/),
+  );
+  assert.throws(
+    () => encoder.encode(key, { type: 't', id: 'x'.repeat(257) }),
+    refusal(/key\.id must be 1 to 256 bytes/),
+  );
   assert.throws(() => encoder.owner('o'.repeat(129)), refusal(/owner must be 1 to 128 bytes/));
 });
 
@@ -123,7 +132,13 @@ test('what cannot be a key is refused by name', () => {
     assert.throws(() => encoder.encode(key, { type: 't', id: bad }), refusal(/key\.id must be a string/));
     assert.throws(() => encoder.owner(bad), refusal(/owner must be a string/));
   }
-  for (const [bad, why] of [['', /empty/], ['a\0b', /NUL/], ['\0', /NUL/], ['\ud800', /surrogate/], ['a\udc00b', /surrogate/]] as const) {
+  for (const [bad, why] of [
+    ['', /empty/],
+    ['a\0b', /NUL/],
+    ['\0', /NUL/],
+    ['\ud800', /surrogate/],
+    ['a\udc00b', /surrogate/],
+  ] as const) {
     assert.throws(() => encoder.encode(key, { type: bad, id: 'x' }), refusal(why));
     assert.throws(() => encoder.encode(key, { type: 't', id: bad }), refusal(why));
     assert.throws(() => textBytes(bad, 'owner', OWNER_BYTES_MAX), refusal(why));

@@ -78,7 +78,10 @@ class AllocatorModel {
     allocator.rollback();
     const expected = [];
     for (let id = 1; id <= this.#highest; id++) if (!this.#lives.has(id)) expected.push(id);
-    assert.equal(handedOut.sort((a, b) => a - b), expected);
+    assert.equal(
+      handedOut.sort((a, b) => a - b),
+      expected,
+    );
     assert.is(allocator.allocated, this.#lives.size);
     assert.is(allocator.retired, [...this.#lives.values()].filter(({ retired }) => retired !== Infinity).length);
   }
@@ -148,7 +151,10 @@ test('adopts what a dead writer left', () => {
   assert.is(allocator.allocated, 4);
   assert.is(allocator.free, 6);
   const next = Array.from({ length: 7 }, () => allocator.allocate());
-  assert.equal(next.sort((a, b) => a - b), [5, 6, 7, 8, 9, 10, 11]);
+  assert.equal(
+    next.sort((a, b) => a - b),
+    [5, 6, 7, 8, 9, 10, 11],
+  );
   assert.throws(() => allocator.adopt(() => true, 3), /in use/);
 });
 

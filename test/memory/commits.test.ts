@@ -52,7 +52,10 @@ test('a pinned commit stays as it was, however many follow', () => {
         pins.delete(pin);
       } else if (random.chance(0.05)) assert.equal(readCommit(control, row.slot(pin)), commitOf(held));
     }
-    assert.equal(commits.scanPins().commits, [...new Set(pins.values())].sort((a, b) => a - b));
+    assert.equal(
+      commits.scanPins().commits,
+      [...new Set(pins.values())].sort((a, b) => a - b),
+    );
   }
 });
 
@@ -71,7 +74,10 @@ test('there is a slot to fill when every pin of every thread holds a commit of i
   assert.is(commits.scanPins().commits.length, held);
   assert.is(held + 2, COMMIT_SLOTS);
   for (let i = 0; i < 10; i++) commits.publish(commitOf(++number));
-  assert.equal(commits.scanPins().commits, Array.from({ length: held }, (_, i) => i + 1));
+  assert.equal(
+    commits.scanPins().commits,
+    Array.from({ length: held }, (_, i) => i + 1),
+  );
   assert.equal(
     commits.pinned().sort((a, b) => a.commit - b.commit),
     Array.from({ length: held }, (_, i) => commitOf(i + 1)),

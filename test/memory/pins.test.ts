@@ -5,7 +5,17 @@ import { Commits } from '../../src/memory/commits.js';
 import { Control } from '../../src/memory/control.js';
 import { claimRow, freeRow, PinRow } from '../../src/memory/pins.js';
 
-const EMPTY = { lsn: 0, storeMs: 0, leases: 0, owners: 0, names: 0, leaseCount: 0, ownerCount: 0, nameCount: 0, token: 0 };
+const EMPTY = {
+  lsn: 0,
+  storeMs: 0,
+  leases: 0,
+  owners: 0,
+  names: 0,
+  leaseCount: 0,
+  ownerCount: 0,
+  nameCount: 0,
+  token: 0,
+};
 
 function controls(count: number): Control[] {
   return Array.from({ length: count }, (_, shard) => {

@@ -13,7 +13,10 @@ test('reserves at least what was asked for, in equal slabs', () => {
       assert.ok(slabs.capacity * nodeBytes >= memoryBytes, `${memoryBytes} bytes in nodes of ${nodeBytes}`);
       const sizes = new Set(slabs.handle.buffers.map((buffer) => buffer.byteLength));
       assert.is(sizes.size, 1);
-      assert.ok((slabs.capacity - slabs.handle.buffers[0].byteLength / nodeBytes) * nodeBytes < memoryBytes, 'a slab too many');
+      assert.ok(
+        (slabs.capacity - slabs.handle.buffers[0].byteLength / nodeBytes) * nodeBytes < memoryBytes,
+        'a slab too many',
+      );
     }
   }
 });
@@ -54,7 +57,14 @@ const RESERVE = `
 
 test('says what to do when address space is refused', () => {
   const slabs = new URL('../../src/memory/slabs.js', import.meta.url).href;
-  const limited = spawnSync('sh', ['-c', 'ulimit -v 8000000 && exec "$0" "$@"', process.execPath, '-e', RESERVE, slabs]);
+  const limited = spawnSync('sh', [
+    '-c',
+    'ulimit -v 8000000 && exec "$0" "$@"',
+    process.execPath,
+    '-e',
+    RESERVE,
+    slabs,
+  ]);
   assert.match(limited.stdout.toString(), /^ERR_HOLDFAST_FULL cannot reserve .* set a smaller memoryBytesMax/);
 });
 

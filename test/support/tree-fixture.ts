@@ -107,7 +107,12 @@ export class TreeFixture {
   /** Proves the tree sound and equal to the model, and every node either in it or free. Call after a commit. */
   verify(random: Random): TreeReport {
     const reached = new Set<number>();
-    const report = checkTree(this.slabs, this.kind, this.tree.root, (id) => !reached.has(id) && reached.add(id) !== undefined);
+    const report = checkTree(
+      this.slabs,
+      this.kind,
+      this.tree.root,
+      (id) => !reached.has(id) && reached.add(id) !== undefined,
+    );
     equal(report.entries, this.model.size, 'entries by check');
     equal(this.tree.count, this.model.size, 'entries by count');
     equal(this.allocator.allocated, reached.size, 'nodes in use');
@@ -173,10 +178,14 @@ export class TreeFixture {
 
   #randomEntry(key: Uint8Array, random: Random): Entry {
     const { kind } = this;
-    if (kind !== LEASES) return { key, payload: randomWords(random, kind === NAMES ? random.between(1, 33) : 0), value: undefined };
+    if (kind !== LEASES)
+      return { key, payload: randomWords(random, kind === NAMES ? random.between(1, 33) : 0), value: undefined };
     const inlineMax = inlineValueBytesMax(this.slabs.nodeBytes, lease.VALUE_START);
     const size = random.pick([0, 0, random.below(64), random.below(inlineMax + 1), inlineMax, random.below(4097)]);
-    const payload = randomWords(random, size === 0 ? lease.LEASE_WORDS : lease.VALUE_START + ((Math.min(size, inlineMax) + 3) >>> 2));
+    const payload = randomWords(
+      random,
+      size === 0 ? lease.LEASE_WORDS : lease.VALUE_START + ((Math.min(size, inlineMax) + 3) >>> 2),
+    );
     lease.setU53(payload, lease.EXPIRES_AT, random.between(1, 1e6) * 1000);
     if (size <= inlineMax) {
       if (size > 0) payload[lease.VALUE_SIZE] = size;

@@ -11,8 +11,12 @@ const NAME_PARTS = ['node-', 'eu-west-1/', 'é', '漢字', '🦊', '10.0.0.', '-
 /** A canonical UUID; those of one `cluster` share their first digits. */
 export function uuid(random: Random, cluster = false): string {
   const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
-  const digits = cluster ? `${random.pick(['0', '9', 'a', 'f']).repeat(random.between(1, 31))}${hex}`.slice(0, 32) : hex;
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join('-');
+  const digits = cluster
+    ? `${random.pick(['0', '9', 'a', 'f']).repeat(random.between(1, 31))}${hex}`.slice(0, 32)
+    : hex;
+  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join(
+    '-',
+  );
 }
 
 const ID_SHAPES: readonly ((random: Random) => string)[] = [
@@ -25,13 +29,18 @@ const ID_SHAPES: readonly ((random: Random) => string)[] = [
   (random) => {
     const id = uuid(random);
     const at = random.below(36);
-    return id.slice(0, at) + random.pick(['!', '-', '/', '0', '9', ':', '@', 'A', '_', '`', 'a', 'f', 'g', 'é']) + id.slice(at + 1);
+    return (
+      id.slice(0, at) +
+      random.pick(['!', '-', '/', '0', '9', ':', '@', 'A', '_', '`', 'a', 'f', 'g', 'é']) +
+      id.slice(at + 1)
+    );
   },
   (random) => `user-${uuid(random)}`,
   (random) => String(random.below(2000)),
   (random) => random.pick(NAME_PARTS),
   (random) => Array.from({ length: random.between(1, 12) }, () => random.pick(NAME_PARTS)).join(''),
-  (random) => `${random.pick(['long', 'k'.repeat(200)])}${String(random.below(1e6))}`.padEnd(256, random.pick(['.', 'z'])),
+  (random) =>
+    `${random.pick(['long', 'k'.repeat(200)])}${String(random.below(1e6))}`.padEnd(256, random.pick(['.', 'z'])),
   (random) => '漢'.repeat(random.between(1, 85)),
 ];
 

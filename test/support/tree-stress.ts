@@ -246,7 +246,8 @@ class Reader {
     const at = leaf.payloadAt(slot);
     const found = words[at + SEAL];
     const writtenBy = words[at + WRITTEN_BY];
-    if (found !== seal(number, writtenBy, words[at + NOISE])) throw new Error(`key ${number}: broken seal in commit ${commit.commit}`);
+    if (found !== seal(number, writtenBy, words[at + NOISE]))
+      throw new Error(`key ${number}: broken seal in commit ${commit.commit}`);
     const stamped = number % STAMPED_EVERY === 0;
     if (stamped ? writtenBy !== commit.commit : writtenBy > commit.commit) {
       throw new Error(`key ${number}: written by commit ${writtenBy}, read in commit ${commit.commit}`);

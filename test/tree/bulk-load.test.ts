@@ -39,7 +39,10 @@ test('nodes are filled to about 95 %', () => {
   const random = new Random(seed);
   for (const nodeBytes of [2048, 8192]) {
     const fixture = new TreeFixture(OWNERS, nodeBytes, 32 << 20);
-    fixture.load(Array.from({ length: 20_000 }, () => Buffer.from(`\0\0\0\u0001actor\0${uuid(random)}`)), random);
+    fixture.load(
+      Array.from({ length: 20_000 }, () => Buffer.from(`\0\0\0\u0001actor\0${uuid(random)}`)),
+      random,
+    );
     fixture.commit();
     const { usedBytes, leaves, branches } = fixture.verify(random);
     const share = usedBytes / ((leaves + branches) * nodeBytes);

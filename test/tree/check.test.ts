@@ -48,7 +48,8 @@ const DAMAGES: Record<string, { harm: (sample: Sample) => void; found: RegExp }>
   'two keys swapped': {
     harm: ({ leaf }) => {
       const [a, b] = [slotAt(leaf, 3), slotAt(leaf, 4)];
-      for (let i = 0; i < layout.SLOT_WORDS; i++) [leaf.words[a + i], leaf.words[b + i]] = [leaf.words[b + i], leaf.words[a + i]];
+      for (let i = 0; i < layout.SLOT_WORDS; i++)
+        [leaf.words[a + i], leaf.words[b + i]] = [leaf.words[b + i], leaf.words[a + i]];
     },
     found: /out of order/,
   },

@@ -15,7 +15,10 @@ test('a name comes back from its payload, whatever stood there before', () => {
     assert.is(used, 1 + Math.ceil(length / 4));
     assert.equal(nameAt(words, new Uint8Array(words.buffer), 0), name);
     const padding = new Uint8Array(words.buffer, 4 + length, used * 4 - 4 - length);
-    assert.ok(padding.every((byte) => byte === 0), 'padding is zero');
+    assert.ok(
+      padding.every((byte) => byte === 0),
+      'padding is zero',
+    );
   }
 });
 

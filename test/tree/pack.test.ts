@@ -17,7 +17,9 @@ const NODE_SIZES = [2048, 4096, 8192, 16384];
 
 function randomEntries(random: Random, count: number, payloadWords: () => number): Entries {
   const shape = random.chance(0.4) ? MIXED : random.below(ID_SHAPE_COUNT);
-  const keys = new Map(Array.from({ length: count }, () => randomKey(random, LEASES, shape)).map((key) => [nameOf(key), key]));
+  const keys = new Map(
+    Array.from({ length: count }, () => randomKey(random, LEASES, shape)).map((key) => [nameOf(key), key]),
+  );
   const entries = new Entries();
   const payload = new Uint32Array(1024).map(() => random.u32());
   for (const name of [...keys.keys()].sort()) {
@@ -33,7 +35,10 @@ test('plans cover all entries, in nodes that fit', () => {
     const level = random.below(2);
     const leafWords = (): number => 10 + random.below(random.pick([2, nodeBytes / 16]));
     const entries = randomEntries(random, random.between(1, 200), level === 0 ? leafWords : () => BRANCH_WORDS);
-    for (const cuts of [planCuts(entries, level, nodeBytes), planDense(entries, level, nodeBytes, denseBytes(nodeBytes))]) {
+    for (const cuts of [
+      planCuts(entries, level, nodeBytes),
+      planDense(entries, level, nodeBytes, denseBytes(nodeBytes)),
+    ]) {
       assert.is(cuts[0], 0);
       assert.is(cuts[cuts.length - 1], entries.length);
       for (let i = 1; i < cuts.length; i++) {

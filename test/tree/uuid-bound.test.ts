@@ -41,9 +41,14 @@ function order(a: string, b: string): number {
 }
 
 test('the bound of every text that differs from a UUID in one character', () => {
-  for (const id of ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', uuid(new Random(seed))]) {
+  for (const id of [
+    '00000000-0000-0000-0000-000000000000',
+    'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    uuid(new Random(seed)),
+  ]) {
     for (let at = 0; at < 36; at++) {
-      for (let unit = 1; unit < 128; unit++) assertBound(id.slice(0, at) + String.fromCharCode(unit) + id.slice(at + 1));
+      for (let unit = 1; unit < 128; unit++)
+        assertBound(id.slice(0, at) + String.fromCharCode(unit) + id.slice(at + 1));
       assertBound(id.slice(0, at));
     }
     assertBound(`${id}!`);
@@ -65,7 +70,9 @@ test('a node of packed UUIDs places any text where the order of texts has it', (
     assert.ok(leaf.uuidTail && leaf.isLeaf, 'one leaf of packed UUIDs');
     const key = new Key();
     for (let i = 0; i < 200; i++) {
-      const text = random.chance(0.5) ? randomId(random) : random.pick(ids).slice(0, random.below(37)) + randomId(random).slice(0, 9);
+      const text = random.chance(0.5)
+        ? randomId(random)
+        : random.pick(ids).slice(0, random.below(37)) + randomId(random).slice(0, 9);
       const found = leaf.search(key.setBytes(Buffer.from(`t\0${text}`)));
       const wanted = ids.filter((id) => order(id, text) < 0).length;
       assert.is(found, ids[wanted] === text ? wanted : ~wanted, `place of ${text}`);

@@ -7,7 +7,14 @@ import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { LEASES } from '../../src/tree/kinds.js';
 import { Node } from '../../src/tree/node.js';
-import { inlineValueBytesMax, readValue, retireValue, storeValue, valueNodes, valueNodesFor } from '../../src/tree/values.js';
+import {
+  inlineValueBytesMax,
+  readValue,
+  retireValue,
+  storeValue,
+  valueNodes,
+  valueNodesFor,
+} from '../../src/tree/values.js';
 import { seed } from '../support/env.js';
 import { Random } from '../support/tree-random.js';
 
