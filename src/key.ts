@@ -154,14 +154,7 @@ for (let i = 0; i < 256; i++) {
 }
 
 /** Writes the 36 text bytes of a packed UUID. */
-export function writeUuidText(
-  target: Uint8Array,
-  at: number,
-  u0: number,
-  u1: number,
-  u2: number,
-  u3: number,
-): void {
+export function writeUuidText(target: Uint8Array, at: number, u0: number, u1: number, u2: number, u3: number): void {
   hexPair(target, at, u0 >>> 24);
   hexPair(target, at + 2, (u0 >>> 16) & 255);
   hexPair(target, at + 4, (u0 >>> 8) & 255);
@@ -296,5 +289,8 @@ export function textBytes(text: unknown, field: string, bytesMax: number): Uint8
 
 function tooLong(field: string, text: string, bytesMax: number): LeaseStoreError {
   const got = text.length === 0 ? 'an empty string' : `${describeKind(text)} (${Buffer.byteLength(text)} bytes)`;
-  return new LeaseStoreError('ERR_HOLDFAST_INVALID_ARGUMENT', `${field} must be 1 to ${bytesMax} bytes long; got ${got}`);
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_INVALID_ARGUMENT',
+    `${field} must be 1 to ${bytesMax} bytes long; got ${got}`,
+  );
 }

@@ -94,7 +94,11 @@ class Checker {
     const heap = words[at + layout.HEAP_START];
     const prefix = node.prefixBytes;
     const slotsEnd = layout.NODE_HEADER_BYTES + count * layout.SLOT_BYTES;
-    this.#expect(count <= nodeBytes / layout.SLOT_BYTES && slotsEnd <= heap && heap <= nodeBytes, id, 'slots and cells overlap');
+    this.#expect(
+      count <= nodeBytes / layout.SLOT_BYTES && slotsEnd <= heap && heap <= nodeBytes,
+      id,
+      'slots and cells overlap',
+    );
     this.#expect(prefix <= nodeBytes - heap, id, 'prefix out of bounds');
     let living = (prefix + 3) & ~3;
     for (let slot = 0; slot < count; slot++) {
@@ -105,7 +109,11 @@ class Checker {
       living += size;
     }
     const dead = words[at + layout.DEAD_BYTES];
-    this.#expect(living + dead === nodeBytes - heap, id, `cells take ${living} and ${dead} dead bytes of ${nodeBytes - heap}`);
+    this.#expect(
+      living + dead === nodeBytes - heap,
+      id,
+      `cells take ${living} and ${dead} dead bytes of ${nodeBytes - heap}`,
+    );
   }
 
   #leaf(node: Node, upper: Key | undefined): Found {
@@ -138,7 +146,11 @@ class Checker {
     for (let slot = 0; slot < node.count; slot++) {
       if (slot > 0) {
         const lower = node.readKey(slot, this.#key);
-        this.#expect(compareKeys(this.#last, lower) < 0, node.id, `separator of slot ${slot} not behind the keys before it`);
+        this.#expect(
+          compareKeys(this.#last, lower) < 0,
+          node.id,
+          `separator of slot ${slot} not behind the keys before it`,
+        );
         this.#last.copyFrom(lower);
         // The separator itself may be a key: step just in front of it.
         this.#any = false;
@@ -147,8 +159,16 @@ class Checker {
       const separator = slot > 0 ? node.readKey(slot, new Key()) : undefined;
       const found = this.#visit(node.child(slot), level - 1, bound);
       if (separator !== undefined) this.#firstNotBefore(node.child(slot), separator);
-      this.#expect(found.below === node.below(slot), node.id, `slot ${slot} counts ${node.below(slot)} below, found ${found.below}`);
-      this.#expect(node.earliest(slot) <= found.earliest, node.id, `bound of slot ${slot} is later than a deadline below`);
+      this.#expect(
+        found.below === node.below(slot),
+        node.id,
+        `slot ${slot} counts ${node.below(slot)} below, found ${found.below}`,
+      );
+      this.#expect(
+        node.earliest(slot) <= found.earliest,
+        node.id,
+        `bound of slot ${slot} is later than a deadline below`,
+      );
       sum.below += found.below;
       sum.earliest = Math.min(sum.earliest, node.earliest(slot));
     }

@@ -47,6 +47,7 @@ export function repackDense(tree: Tree, slabs: Slabs, from: Key, next: Key): boo
 function denseNodes(branch: Node, fillBytes: number): number {
   const leaf = new Node(branch.slabs);
   let bytes = 0;
-  for (let slot = 0; slot < branch.count; slot++) bytes += leaf.open(branch.child(slot)).usedBytes - layout.NODE_HEADER_BYTES;
+  for (let slot = 0; slot < branch.count; slot++)
+    bytes += leaf.open(branch.child(slot)).usedBytes - layout.NODE_HEADER_BYTES;
   return Math.ceil(bytes / (fillBytes - layout.NODE_HEADER_BYTES));
 }

@@ -72,7 +72,8 @@ export function insertAt(
   const { words, at } = node;
   const count = words[at + layout.COUNT];
   const slotAt = at + layout.SLOTS + slot * layout.SLOT_WORDS;
-  for (let i = at + layout.SLOTS + count * layout.SLOT_WORDS - 1; i >= slotAt; i--) words[i + layout.SLOT_WORDS] = words[i];
+  for (let i = at + layout.SLOTS + count * layout.SLOT_WORDS - 1; i >= slotAt; i--)
+    words[i + layout.SLOT_WORDS] = words[i];
   writeCell(node, slotAt, key, suffix, payload, payloadFrom, payloadWords);
   words[at + layout.COUNT] = count + 1;
   return true;

@@ -53,7 +53,8 @@ export class Entries {
   }
 
   pushEntries(other: Entries, from: number, to: number): void {
-    for (let i = from; i < to; i++) this.push(other.readKey(i, this.#key), other.#payloads, other.#payloadAt[i], other.#payloadWords[i]);
+    for (let i = from; i < to; i++)
+      this.push(other.readKey(i, this.#key), other.#payloads, other.#payloadAt[i], other.#payloadWords[i]);
   }
 
   /** Bytes of all keys and payloads. */

@@ -1,4 +1,12 @@
-import { EXPIRES_AT, TICK_NONE, tickOf, u53, VALUE_IN_NODES, VALUE_SIZE, VALUE_START } from '../../native-layout/lease-record.js';
+import {
+  EXPIRES_AT,
+  TICK_NONE,
+  tickOf,
+  u53,
+  VALUE_IN_NODES,
+  VALUE_SIZE,
+  VALUE_START,
+} from '../../native-layout/lease-record.js';
 import { NIL } from '../../native-layout/node.js';
 
 /** What the tree code must know of a tree's payloads; it takes them for plain words otherwise. */

@@ -410,7 +410,12 @@ export class Tree {
     const entries = this.#entries;
     const replacement = this.#replacement;
     for (let r = from; r < replacement.length; r++) {
-      entries.push(replacement.readKey(r, this.#separator), replacement.payloads, replacement.payloadAt(r), layout.BRANCH_WORDS);
+      entries.push(
+        replacement.readKey(r, this.#separator),
+        replacement.payloads,
+        replacement.payloadAt(r),
+        layout.BRANCH_WORDS,
+      );
     }
   }
 

@@ -1,6 +1,6 @@
 import * as layout from '../../native-layout/node.js';
 import type { NodeAllocator } from '../memory/allocator.js';
-import { Node } from './node.js';
+import type { Node } from './node.js';
 
 /*
  * Values too long for a leaf, in chains of nodes of their own. Like any node they are never changed once published.
