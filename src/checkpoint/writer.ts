@@ -106,10 +106,11 @@ export class CheckpointWriter {
     return path;
   }
 
-  /** Removes the unpublished file. */
+  /** Removes the file, unless it has its final name already. */
   abort(): void {
     this.#file.close();
-    this.#files.unlink(temporaryPath(this.#directory, this.#meta.cutLsn));
+    const path = temporaryPath(this.#directory, this.#meta.cutLsn);
+    if (this.#files.stat(path) !== undefined) this.#files.unlink(path);
   }
 
   #flush(): void {

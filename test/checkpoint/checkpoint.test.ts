@@ -178,6 +178,16 @@ test('an aborted or interrupted checkpoint leaves nothing that counts, and does 
   assert.equal(readImages(files, writeCheckpoint(files, DIRECTORY, images)), images);
 });
 
+test('a checkpoint whose name could not be made durable is whole, and aborting leaves it', () => {
+  const files = newDisk();
+  const writer = CheckpointWriter.create(files, DIRECTORY, META);
+  writer.finish(treesOf(0));
+  files.inject({ code: 'EIO', operation: 'syncDirectory' });
+  assert.throws(() => writer.publish(), /EIO/);
+  writer.abort();
+  assert.equal(readImages(files, `${DIRECTORY}/checkpoint-0000000000004711.ckpt`), []);
+});
+
 test('a full disk is reported, and the remains can be removed', () => {
   const files = newDisk();
   files.capacityBytes = 3000;
