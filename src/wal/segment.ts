@@ -32,7 +32,7 @@ export interface SegmentFile {
 
 const ID_DIGITS = 10;
 const NAME = new RegExp(`^wal-(\\d{${ID_DIGITS}})\\.log$`);
-export const SEGMENT_ID_MAX = 10 ** ID_DIGITS - 1;
+const SEGMENT_ID_MAX = 10 ** ID_DIGITS - 1;
 
 export function segmentPath(directory: string, segmentId: number): string {
   return join(directory, `wal-${String(segmentId).padStart(ID_DIGITS, '0')}.log`);
