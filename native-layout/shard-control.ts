@@ -69,7 +69,9 @@ export const COUNTERS = [
   'tokenHigh',
   'tokenCeiling',
   'snapshotsOusted',
-  'nodesCopied',
+  'recoveryPhase',
+  'recoveryDone',
+  'recoveryTotal',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 

@@ -22,7 +22,7 @@ export default async function runShard({ config, port }: ShardTask): Promise<voi
   });
   let isRunning = false;
   const api: ShardApi = {
-    recover: async (onProgress) => answer(() => shard.recover(onProgress)),
+    recover: async () => answer(() => shard.recover()),
     start: async (order) =>
       answer(() => {
         shard.start(order);
@@ -39,6 +39,8 @@ export default async function runShard({ config, port }: ShardTask): Promise<voi
   try {
     await started;
     if (!isRunning) return;
+    // The answer to the start goes out before the loop begins, which may sleep at once.
+    await new Promise((resolve) => setImmediate(resolve));
     await shard.run();
     shard.close();
   } finally {

@@ -1,10 +1,10 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { proxy, type Remote, wrap } from 'comlink';
+import { type Remote, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { Piscina } from 'piscina';
 import { LeaseStoreError } from '../errors.js';
 import type { Control } from '../memory/control.js';
-import { type ShardApi, unwrap } from '../shard/control-api.js';
+import { type Answer, type ShardApi, unwrap } from '../shard/control-api.js';
 import type { StartOrder } from '../shard/opening.js';
 import type { RecoverySummary, ShardConfig } from '../shard/shard.js';
 import { callTurn } from '../shard/wait.js';
@@ -42,25 +42,22 @@ export class ShardPool {
     this.#threads = configs.map((config, shard) => this.#launch(config, controls[shard], onDeath));
   }
 
-  async recover(
-    onProgress: (shard: number, phase: string, done: number, total: number) => void,
-  ): Promise<RecoverySummary[]> {
+  async recover(): Promise<RecoverySummary[]> {
     return Promise.all(
-      this.#threads.map(({ api }, shard) => {
-        const report = proxy((phase: string, done: number, total: number) => onProgress(shard, phase, done, total));
-        return this.#ask(shard, () => api.recover(report)).then(unwrap);
-      }),
+      this.#threads.map(({ api }, shard) =>
+        this.#ask<Answer<RecoverySummary>>(shard, () => api.recover()).then(unwrap),
+      ),
     );
   }
 
   async start(order: StartOrder): Promise<void> {
-    await Promise.all(this.#threads.map(({ api }, shard) => this.#ask(shard, () => api.start(order)).then(unwrap)));
+    await Promise.all(this.#threads.map(({ api }, shard) => this.#ask<Answer<void>>(shard, () => api.start(order)).then(unwrap)));
   }
 
   /** Lets every shard finish what waits and close its log, then ends the threads. */
   async stop(): Promise<void> {
     const ends = this.#threads.map(async ({ api, control, ended }, shard) => {
-      await this.#ask(shard, () => {
+      await this.#ask<Answer<void>>(shard, () => {
         const stopping = api.stop();
         callTurn(control);
         return stopping;

@@ -4,7 +4,7 @@ import type { RecoverySummary } from './shard.js';
 
 /** What the opening thread asks of a shard, outside of the mailbox: a handful of calls in the life of a store. */
 export interface ShardApi {
-  recover(onProgress: (phase: string, done: number, total: number) => void): Promise<Answer<RecoverySummary>>;
+  recover(): Promise<Answer<RecoverySummary>>;
   start(order: StartOrder): Promise<Answer<void>>;
   stop(): Promise<Answer<void>>;
 }

@@ -82,14 +82,14 @@ export class Shard {
     this.#slabs = new Slabs(config.slabs);
   }
 
-  recover(onProgress: (phase: string, done: number, total: number) => void): RecoverySummary {
+  recover(): RecoverySummary {
     const { shard, storeId, directory } = this.#config;
     const recovered = recoverShard({
       files: this.#env.files,
       directory,
       owner: { shard, storeId },
       slabs: this.#slabs,
-      onProgress,
+      onProgress: progressInto(new Counters(this.#control)),
       monotonicMs: this.#env.clock.monotonicMs,
     });
     this.#recovered = recovered;
@@ -205,4 +205,16 @@ export class Shard {
     assert(this.#loop !== undefined, 'the shard was not started');
     return this.#loop;
   }
+}
+
+/** What recovery is at, in the order in which it happens. */
+export const RECOVERY_PHASES = ['', 'checkpoint', 'log'] as const;
+
+/** Tells how far recovery has come through shared memory: its thread turns no event loop meanwhile. */
+function progressInto(counters: Counters) {
+  return (phase: 'checkpoint' | 'log', done: number, total: number): void => {
+    counters.set(AT.recoveryPhase, RECOVERY_PHASES.indexOf(phase));
+    counters.set(AT.recoveryDone, done);
+    counters.set(AT.recoveryTotal, total);
+  };
 }

@@ -1,0 +1,131 @@
+import { HEALTH_CLOCK_CLAMPED } from '../../../native-layout/shard-control.js';
+import { Checkpoints } from '../../client/checkpoints.js';
+import { Dispatcher } from '../../client/dispatcher.js';
+import { Mailbox } from '../../client/mailbox.js';
+import { MaintenancePool } from '../../client/maintenance-pool.js';
+import { Router } from '../../client/router.js';
+import { ShardPool } from '../../client/shard-pool.js';
+import { systemClock, type TimeBase } from '../../clock.js';
+import { LeaseStoreError } from '../../errors.js';
+import { type DirectoryLock, lockDirectory } from '../../io/directory-lock.js';
+import { ensureDirectory } from '../../io/ensure-directory.js';
+import { nodeFileSystem } from '../../io/node-file-system.js';
+import { ClientBell } from '../../mailbox/client-bell.js';
+import type { Manifest } from '../../manifest.js';
+import type { Control } from '../../memory/control.js';
+import { claimRow } from '../../memory/pins.js';
+import type { ResolvedOptions } from '../../options.js';
+import { availableCores } from '../../platform.js';
+import { AT } from '../../shard/counters.js';
+import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
+import { openManifest } from './layout.js';
+import { reserveSharedMemory } from './shared-memory.js';
+import { CowBtreeStore } from './store.js';
+
+/** Opens the store in a directory, or makes one. Holds the directory's lock until the store is closed. */
+export async function openCowBtree<V>(options: ResolvedOptions): Promise<CowBtreeStore<V>> {
+  const files = nodeFileSystem();
+  ensureDirectory(files, options.directory);
+  const lock = await lockDirectory(options.directory);
+  try {
+    const cores = availableCores();
+    const { manifest, isNew } = openManifest(files, options, Math.max(1, cores - 1));
+    return await openLocked<V>(options, manifest, isNew, lock, cores);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openLocked<V>(
+  options: ResolvedOptions,
+  manifest: Manifest,
+  isNew: boolean,
+  lock: DirectoryLock,
+  cores: number,
+): Promise<CowBtreeStore<V>> {
+  const memory = reserveSharedMemory(manifest, options, cores);
+  const { configs, controls } = memory;
+  const clock = systemClock();
+  const bell = new ClientBell(memory.clientBell);
+  const mailboxes = configs.map(({ requests, completions }, i) => new Mailbox(controls[i], requests, completions));
+  const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax);
+  const shards = new ShardPool(configs, controls, (shard, error) => dispatcher.failShard(shard, diedError(shard, error)));
+  try {
+    const found = await watched(controls, options.onProgress, shards.recover());
+    if (!isNew) expectLogs(found, options.directory);
+    const time = timeBase(found, clock.monotonicMs(), clock.wallMs());
+    if (time.storeMs > clock.wallMs() + CLOCK_TOLERANCE_MS) for (const c of controls) c.raise(HEALTH_CLOCK_CLAMPED);
+    await shards.start({ time, onRestart: options.onRestart });
+    const readerRow = claimRow(controls);
+    const maintenanceRow = claimRow(controls);
+    const logs = controls.map((control, i) => ({ control, directory: configs[i].directory }));
+    const maintenance = new MaintenancePool(memory.bell, options.syncIntervalMs, logs, () => {});
+    const checkpoints = new Checkpoints(maintenance, configs, controls, maintenanceRow, options.checkpointWalBytesMin);
+    return new CowBtreeStore<V>({
+      options,
+      manifest,
+      memory,
+      lock,
+      clock,
+      time,
+      dispatcher,
+      shards,
+      maintenance,
+      checkpoints,
+      router: new Router(manifest.hashSeed, manifest.shards),
+      readerRow,
+      recovery: found,
+    });
+  } catch (error) {
+    await shards.destroy();
+    throw error;
+  }
+}
+
+/** A clock may be a little behind itself after a restart without anybody having set it back. */
+const CLOCK_TOLERANCE_MS = 1000;
+
+/** Store time goes on from wherever it was last seen, even if the wall clock was set back meanwhile. */
+function timeBase(found: readonly RecoverySummary[], monotonicMs: number, wallMs: number): TimeBase {
+  return { monotonicMs, storeMs: found.reduce((latest, { lastStoreMs }) => Math.max(latest, lastStoreMs), wallMs) };
+}
+
+/** Every shard of a store has a log from the moment it is first opened: one without has lost it. */
+function expectLogs(found: readonly RecoverySummary[], directory: string): void {
+  const bare = found.findIndex(({ epoch }) => epoch === 0);
+  if (bare < 0 || found.every(({ epoch, checkpointLsn }) => epoch === 0 && checkpointLsn === 0)) return;
+  throw new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `shard ${bare} of the store in ${directory} has no log, and other shards have; restore a backup`,
+  );
+}
+
+const PROGRESS_EVERY_MS = 100;
+
+/** Reports what the shards' threads tell of their recovery while it lasts. */
+async function watched<T>(
+  controls: readonly Control[],
+  onProgress: ResolvedOptions['onProgress'],
+  recovery: Promise<T>,
+): Promise<T> {
+  if (onProgress === undefined) return recovery;
+  const sum = (at: number) => controls.reduce((total, { doubles }) => total + doubles[at], 0);
+  const timer = setInterval(() => {
+    const phase = RECOVERY_PHASES[Math.max(...controls.map(({ doubles }) => doubles[AT.recoveryPhase]))];
+    onProgress({ phase: `recovering: ${phase}`, done: sum(AT.recoveryDone), total: sum(AT.recoveryTotal) });
+  }, PROGRESS_EVERY_MS);
+  try {
+    return await recovery;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function diedError(shard: number, cause: unknown): LeaseStoreError {
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_SHARD_RESTARTED',
+    `the thread of shard ${shard} ended while the call was under way; it may have been carried out: look before trying again`,
+    { retryable: true, outcome: 'unknown', cause },
+  );
+}

@@ -1,0 +1,157 @@
+import type { Checkpoints } from '../../client/checkpoints.js';
+import { closedError, type Dispatcher } from '../../client/dispatcher.js';
+import type { MaintenancePool } from '../../client/maintenance-pool.js';
+import type { Router } from '../../client/router.js';
+import type { ShardPool } from '../../client/shard-pool.js';
+import { Writes } from '../../client/writes.js';
+import { type Clock, StoreTime, type TimeBase } from '../../clock.js';
+import type { DirectoryLock } from '../../io/directory-lock.js';
+import type {
+  Acquired,
+  AcquireOptions,
+  AcquireRequest,
+  ActorKey,
+  CountOptions,
+  Failed,
+  Grant,
+  Lease,
+  LeaseRange,
+  LeaseView,
+  Released,
+  Renewed,
+  RenewOptions,
+  RenewRequest,
+  WriteOptions,
+} from '../../lease.js';
+import type { Manifest } from '../../manifest.js';
+import { freeRow } from '../../memory/pins.js';
+import { type ShardMetrics, type StoreMetrics, shardMetrics } from '../../metrics/store-metrics.js';
+import type { ResolvedOptions } from '../../options.js';
+import { openGate } from '../../shard/gate.js';
+import type { RecoverySummary } from '../../shard/shard.js';
+import { valueCodec } from '../../value-codec.js';
+import type { BackupOptions, LeaseSnapshot, LeaseStore, SnapshotOptions, Supports } from '../engine.js';
+import type { SharedMemory } from './shared-memory.js';
+
+export interface StoreParts {
+  readonly options: ResolvedOptions;
+  readonly manifest: Manifest;
+  readonly memory: SharedMemory;
+  readonly lock: DirectoryLock;
+  readonly clock: Clock;
+  readonly time: TimeBase;
+  readonly dispatcher: Dispatcher;
+  readonly shards: ShardPool;
+  readonly maintenance: MaintenancePool;
+  readonly checkpoints: Checkpoints;
+  readonly router: Router;
+  /** Reader row of the opening thread. */
+  readonly readerRow: number;
+  readonly recovery: readonly RecoverySummary[];
+}
+
+const SUPPORTS: Supports = {
+  persistence: true,
+  synced: true,
+  syncReads: true,
+  snapshots: true,
+  consistentSnapshots: true,
+  backup: true,
+  attach: true,
+};
+
+/** A barrier that some shard did not wait at is tried again so often. */
+const BARRIER_TRIES = 20;
+
+/**
+ * The store as its users see it: writes go to the shards' threads, reads are answered in place from their memory.
+ */
+export class CowBtreeStore<V> implements LeaseStore<V> {
+  readonly engine = 'cow-btree';
+  readonly supports = SUPPORTS;
+  readonly #p: StoreParts;
+  readonly #writes: Writes<V>;
+  readonly #time: StoreTime;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: StoreParts) {
+    this.#p = parts;
+    this.#time = new StoreTime(parts.clock, parts.time);
+    this.#writes = new Writes<V>(parts.dispatcher, parts.router, valueCodec<V>(parts.manifest.valueEncoding));
+  }
+
+  /** What each shard's recovery found and how long it took. */
+  get recovery(): readonly RecoverySummary[] {
+    return this.#p.recovery;
+  }
+
+  acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>> {
+    return this.#writes.acquire(key, options);
+  }
+
+  acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]> {
+    return this.#writes.acquireMany(requests, options);
+  }
+
+  renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed> {
+    return this.#writes.renew(grant, options);
+  }
+
+  renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
+    return this.#writes.renewMany(requests, options);
+  }
+
+  release(grant: Grant, options?: WriteOptions): Promise<Released> {
+    return this.#writes.release(grant, options);
+  }
+
+  releaseOwner(owner: string): Promise<{ readonly released: number }> {
+    return this.#writes.releaseOwner(owner);
+  }
+
+  import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
+    return this.#writes.import(leases);
+  }
+
+  flush(): Promise<void> {
+    return this.#writes.flush();
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#expectOpen();
+    await this.#p.checkpoints.all();
+  }
+
+  metrics(): StoreMetrics {
+    const nowMs = this.#time.nowMs();
+    const shards: ShardMetrics[] = this.#p.memory.controls.map((control) => shardMetrics(control, nowMs));
+    return { shards, pending: this.#p.dispatcher.pending };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Checkpoints first, so that nothing reads the shards' memory; the lock last, when nothing writes any more. */
+  async #close(): Promise<void> {
+    const { dispatcher, checkpoints, maintenance, shards, lock, memory, readerRow } = this.#p;
+    dispatcher.close();
+    await checkpoints.close();
+    try {
+      await shards.stop();
+    } finally {
+      await maintenance.close();
+      freeRow(memory.controls, readerRow);
+      await lock.release();
+    }
+  }
+
+  #expectOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+}
