@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { FORMAT_VERSION, NODE_BYTES_MAX, NODE_BYTES_MIN, SHARDS_MAX } from '../native-layout/format.js';
 import { LeaseStoreError } from './errors.js';
 import type { FileSystem } from './io/file-system.js';
 import { parseLockName } from './io/lock-name.js';
+import { damaged, readSealed, temporaryNameOf, writeSealed } from './sealed-file.js';
 
 export type ValueEncoding = 'json' | 'utf8' | 'buffer';
 
 /**
  * What a store is, decided when it was made; only a change of the shard count writes it again, with the next
- * generation. The file is JSON of one line, then a line with its CRC-32 in hex, so that a person can read it and a
- * flipped bit cannot pass.
+ * generation.
  */
 export interface Manifest {
   /** `FORMAT_VERSION` of the holdfast that wrote the store. */
@@ -30,10 +29,6 @@ export interface Manifest {
 }
 
 export const MANIFEST_FILE = 'manifest';
-const TEMPORARY_FILE = 'manifest.tmp';
-/** No manifest comes near: a longer file is refused unread. */
-const MANIFEST_BYTES_MAX = 4096;
-const LAYOUT = /^(\{.*\}\n)crc32 ([0-9a-f]{8})\n$/;
 
 const GENERATION_PREFIX = 'generation-';
 
@@ -57,8 +52,7 @@ export function shardDirectory(directory: string, generation: number, shard: num
  */
 export function readManifest(files: FileSystem, directory: string): Manifest | undefined {
   const path = join(directory, MANIFEST_FILE);
-  const stat = files.stat(path);
-  if (stat === undefined) {
+  if (files.stat(path) === undefined) {
     const foreign = files.stat(directory) === undefined ? undefined : findForeign(files, directory);
     if (foreign === undefined) return undefined;
     throw new LeaseStoreError(
@@ -67,54 +61,21 @@ export function readManifest(files: FileSystem, directory: string): Manifest | u
         'give a directory that is empty or does not exist yet, or restore the manifest from a backup',
     );
   }
-  if (stat.kind !== 'file') throw damaged(path, 'it is not a regular file');
-  if (stat.bytes > MANIFEST_BYTES_MAX) throw damaged(path, `it has ${stat.bytes} bytes, more than any manifest`);
-  return decode(files.readFile(path), path);
+  return decode(readSealed(files, path), path);
 }
 
 /** Makes `manifest` the store's, whole or not at all, and durable when it returns. */
 export function writeManifest(files: FileSystem, directory: string, manifest: Manifest): void {
-  const temporary = join(directory, TEMPORARY_FILE);
-  // A crash in the middle of an earlier write may have left one.
-  files.removeTree(temporary);
-  const bytes = encode(manifest);
-  const file = files.open(temporary, 'create');
-  try {
-    file.write(bytes, 0, bytes.length, 0);
-    file.fsync();
-  } finally {
-    file.close();
-  }
-  files.rename(temporary, join(directory, MANIFEST_FILE));
-  files.syncDirectory(directory);
+  writeSealed(files, directory, MANIFEST_FILE, manifest);
 }
 
-function encode(manifest: Manifest): Uint8Array {
-  const body = Buffer.from(`${JSON.stringify(manifest)}\n`);
-  return Buffer.concat([body, Buffer.from(`crc32 ${crcOf(body)}\n`)]);
-}
-
-function decode(bytes: Uint8Array, path: string): Manifest {
-  // Latin-1 keeps one character a byte, so that no damaged byte can hide behind a decoder's replacement.
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  const match = LAYOUT.exec(text);
-  if (match === null) throw damaged(path, 'it is not one line of JSON and one of its checksum');
-  if (crcOf(Buffer.from(match[1]!, 'latin1')) !== match[2]) throw damaged(path, 'its checksum does not match');
-  // What the checksum vouches for is what a holdfast wrote: its version decides before any of its fields does.
-  const fields = parse(Buffer.from(match[1]!, 'latin1').toString(), path);
+/** What the checksum vouches for is what a holdfast wrote: its version decides before any of its fields does. */
+function decode(fields: Record<string, unknown>, path: string): Manifest {
   checkVersion(fields, path);
   for (const [name, holds] of Object.entries(FIELDS)) {
     if (!holds(fields[name])) throw damaged(path, `its field ${name} is missing or out of bounds`);
   }
   return fields as unknown as Manifest;
-}
-
-function parse(json: string, path: string): Record<string, unknown> {
-  try {
-    return JSON.parse(json) as Record<string, unknown>;
-  } catch {
-    throw damaged(path, 'its first line is not JSON');
-  }
 }
 
 function checkVersion({ format, engine }: Record<string, unknown>, path: string): void {
@@ -152,7 +113,7 @@ const FIELDS: { readonly [Name in keyof Manifest]: (value: unknown) => boolean }
 function findForeign(files: FileSystem, directory: string): string | undefined {
   return files.list(directory).find((name) => {
     // The root of an ext4 volume, which is where a container's store often lies.
-    if (name === TEMPORARY_FILE || name === 'lost+found' || parseLockName(name) !== undefined) return false;
+    if (name === temporaryNameOf(MANIFEST_FILE) || name === 'lost+found' || parseLockName(name) !== undefined) return false;
     return !(name.startsWith(GENERATION_PREFIX) && holdsNoFile(files, join(directory, name)));
   });
 }
@@ -160,16 +121,5 @@ function findForeign(files: FileSystem, directory: string): string | undefined {
 function holdsNoFile(files: FileSystem, path: string): boolean {
   return (
     files.stat(path)?.kind === 'directory' && files.list(path).every((name) => holdsNoFile(files, join(path, name)))
-  );
-}
-
-function crcOf(bytes: Uint8Array): string {
-  return crc32(bytes).toString(16).padStart(8, '0');
-}
-
-function damaged(path: string, why: string): LeaseStoreError {
-  return new LeaseStoreError(
-    'ERR_HOLDFAST_CORRUPT',
-    `${path} is damaged: ${why}; nothing was changed; restore it or the whole store from a backup`,
   );
 }
