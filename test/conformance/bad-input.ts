@@ -139,8 +139,8 @@ export function badInputConforms(subject: Subject): void {
   });
 
   onStore(subject, 'no property of Object.prototype sets an option', async (store) => {
-    Object.defineProperty(Object.prototype, 'limit', {
-      value: 0,
+    Object.defineProperty(Object.prototype, 'owner', {
+      value: 'nobody',
       configurable: true,
       enumerable: true,
       writable: true,
@@ -149,7 +149,7 @@ export function badInputConforms(subject: Subject): void {
       await granted(store.acquire(key('a'), ok));
       assert.is((await collect(store.range({}))).length, 1);
     } finally {
-      delete (Object.prototype as { limit?: number }).limit;
+      delete (Object.prototype as { owner?: string }).owner;
     }
   });
 
