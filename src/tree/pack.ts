@@ -97,6 +97,15 @@ export function planCuts(entries: Entries, level: number, nodeBytes: number): re
   }
 }
 
+/**
+ * Where to cut a leaf's entries after one was put behind all others: nowhere if they fit, else in front of the new one.
+ * Keys that arrive in order (counters, ULIDs, version 7 UUIDs) then leave full leaves behind them, not half-full ones.
+ */
+export function planAppend(entries: Entries, nodeBytes: number): readonly number[] {
+  const { length } = entries;
+  return measure(entries, 0, length, 0) <= nodeBytes ? setCuts(0, length) : setCuts(0, length - 1, length);
+}
+
 /** How full nodes are laid out that no change made: room for a few insertions before they split. */
 const DENSE_FILL = 0.95;
 

@@ -11,7 +11,7 @@ import { Entries } from './entries.js';
 import type { TreeKind } from './kinds.js';
 import { Node } from './node.js';
 import { NodeWriter } from './node-writer.js';
-import { planCuts, planDense } from './pack.js';
+import { planAppend, planCuts, planDense } from './pack.js';
 
 /** More levels than any tree of 2^32 entries can have. */
 const LEVELS_MAX = 24;
@@ -191,7 +191,7 @@ export class Tree {
     this.#entries.pushNode(leaf, 0, slot);
     this.#entries.push(key, payload, 0, words);
     this.#entries.pushNode(leaf, slot, leaf.count);
-    this.#rewrite(this.#leaf, 1);
+    this.#rewrite(this.#leaf, 1, slot < leaf.count ? undefined : planAppend(this.#entries, this.#slabs.nodeBytes));
   }
 
   /** The earliest tick that any deadline below the root can have. */

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BRANCH_WORDS } from '../../native-layout/node.js';
-import { NodeAllocator } from '../../src/memory/allocator.js';
 import { compareKeys, Key } from '../../src/key.js';
+import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { Entries } from '../../src/tree/entries.js';
 import { LEASES } from '../../src/tree/kinds.js';
