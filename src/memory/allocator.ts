@@ -1,5 +1,5 @@
-import { BIRTH, NIL } from '../../native-layout/node.js';
 import { setU53, u53 } from '../../native-layout/lease-record.js';
+import { BIRTH, NIL } from '../../native-layout/node.js';
 import { assert } from '../assert.js';
 import type { Slabs } from './slabs.js';
 import { WordStack } from './word-stack.js';

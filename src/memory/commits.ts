@@ -1,5 +1,5 @@
-import * as layout from '../../native-layout/shard-control.js';
 import { setU53, u53 } from '../../native-layout/lease-record.js';
+import * as layout from '../../native-layout/shard-control.js';
 import { assert } from '../assert.js';
 import { type Commit, type Control, readCommit } from './control.js';
 

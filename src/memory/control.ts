@@ -1,6 +1,6 @@
-import * as layout from '../../native-layout/shard-control.js';
 import { CONTROL_MAGIC } from '../../native-layout/format.js';
 import { u53 } from '../../native-layout/lease-record.js';
+import * as layout from '../../native-layout/shard-control.js';
 import { assert } from '../assert.js';
 
 /** One shard's control block seen by one thread: typed views over the same bytes, and the words any thread may use. */

@@ -1,4 +1,5 @@
 import * as lease from '../../native-layout/lease-record.js';
+import { assert } from '../../src/assert.js';
 import { Key } from '../../src/key.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
@@ -10,7 +11,6 @@ import { LEASES, NAMES, type TreeKind } from '../../src/tree/kinds.js';
 import { Node } from '../../src/tree/node.js';
 import { Tree } from '../../src/tree/tree.js';
 import { inlineValueBytesMax, readValue, retireValue, storeValue } from '../../src/tree/values.js';
-import { assert } from '../../src/assert.js';
 import type { Random } from './tree-random.js';
 
 interface Entry {

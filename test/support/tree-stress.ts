@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LEASE_WORDS, RENEWALS, SESSION_REF, TTL } from '../../native-layout/lease-record.js';
-import { putRef } from '../../src/key.js';
-import { Key } from '../../src/key.js';
+import { Key, putRef } from '../../src/key.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Commits } from '../../src/memory/commits.js';
 import { type Commit, Control, readCommit } from '../../src/memory/control.js';
