@@ -118,18 +118,21 @@ class Checker {
 
   #leaf(node: Node, upper: Key | undefined): Found {
     this.#report.leaves++;
+    const { count } = node;
+    const first = node.readKey(0, this.#key);
+    this.#expect(!this.#any || compareKeys(this.#last, first) < 0, node.id, 'first key out of order');
     let earliest = TICK_NONE;
-    for (let slot = 0; slot < node.count; slot++) {
-      const key = node.readKey(slot, this.#key);
-      if (this.#any && compareKeys(this.#last, key) >= 0) this.#fail(node.id, `key of slot ${slot} out of order`);
-      this.#last.copyFrom(key);
-      this.#any = true;
+    for (let slot = 0; slot < count; slot++) {
+      if (slot > 0 && node.compareSlots(slot - 1, slot) >= 0) this.#fail(node.id, `key of slot ${slot} out of order`);
       const at = node.payloadAt(slot);
       earliest = Math.min(earliest, this.#kind.tick(node.words, at));
-      this.#valueChain(this.#kind.valueNode(node.words, at, node.payloadWords(slot)));
+      const value = this.#kind.valueNode(node.words, at, node.payloadWords(slot));
+      if (value !== layout.NIL) this.#valueChain(value);
     }
+    node.readKey(count - 1, this.#last);
+    this.#any = true;
     this.#expect(upper === undefined || compareKeys(this.#last, upper) < 0, node.id, 'last key reaches past its bound');
-    return { below: node.count, earliest };
+    return { below: count, earliest };
   }
 
   #valueChain(first: number): void {

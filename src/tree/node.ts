@@ -1,3 +1,4 @@
+import { UUID_BYTES } from '../../native-layout/format.js';
 import { u53 } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/node.js';
 import type { Key } from '../key.js';
@@ -126,6 +127,24 @@ export class Node {
     return key.setLength(prefixBytes + suffix);
   }
 
+  /** Order of the keys of two slots, as a search sees it. */
+  compareSlots(a: number, b: number): number {
+    const heads = this.head(a) - this.head(b);
+    if (heads !== 0) return heads;
+    const locA = this.loc(a);
+    const locB = this.loc(b);
+    const restA = this.at + layout.cellWordOf(locA) + layout.payloadWordsOf(locA);
+    const restB = this.at + layout.cellWordOf(locB) + layout.payloadWordsOf(locB);
+    return this.uuidTail
+      ? compareRuns(this.words, restA, restB, UUID_REST_WORDS)
+      : this.#compareRests(restA * 4, layout.suffixBytesOf(locA), restB * 4, layout.suffixBytesOf(locB));
+  }
+
+  #compareRests(a: number, suffixA: number, b: number, suffixB: number): number {
+    const common = Math.min(suffixA, suffixB) - layout.HEAD_BYTES;
+    return compareRuns(this.bytes, a, b, common) || suffixA - suffixB;
+  }
+
   /** Slot of the key in a leaf, or the complement (`~`) of where it would go. */
   search(key: Key): number {
     const count = this.count;
@@ -238,6 +257,16 @@ export class Node {
     }
     return ~low;
   }
+}
+
+const UUID_REST_WORDS = (UUID_BYTES - layout.HEAD_BYTES) / 4;
+
+function compareRuns(units: Uint32Array | Uint8Array, a: number, b: number, count: number): number {
+  for (let i = 0; i < count; i++) {
+    const difference = units[a + i] - units[b + i];
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 const bound0: PackedBound = { beyond: false, u0: 0, u1: 0, u2: 0, u3: 0 };
