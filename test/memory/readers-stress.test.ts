@@ -1,4 +1,3 @@
-// timeout: 1800s
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';

@@ -147,6 +147,9 @@ export class TreeFixture {
     const toKey = keyOf(to);
     equal(countRange(this.#node, this.tree.root, fromKey, toKey), expected.length, 'count of a range');
     equal(rank(this.#node, this.tree.root, toKey), upper, 'rank');
+    const next = new Key();
+    const any = this.tree.findNext(fromKey ?? new Key(), next);
+    equal(any ? nameOf(next.toBytes()) : undefined, names[lower], 'the next key');
   }
 
   #walk(expected: readonly string[], from: string | undefined, to: string | undefined, reverse: boolean): void {

@@ -179,6 +179,33 @@ test('the root knows how early a deadline below it may be', () => {
   assert.is(Math.min(...Array.from({ length: root.count }, (_, slot) => root.earliest(slot))), 7);
 });
 
+test('a sweep finds all that is due and nothing else, and leaves true bounds behind', () => {
+  const random = new Random(seed);
+  for (const nodeBytes of [2048, 4096]) {
+    const fixture = new TreeFixture(LEASES, nodeBytes, MEMORY_BYTES);
+    const { tree } = fixture;
+    const key = new Key();
+    const tickAt = (leaf: Node, slot: number): number => LEASES.tick(leaf.words, leaf.payloadAt(slot));
+    for (let due = 100_000; due <= 1_000_000; due += 100_000) {
+      for (let i = 0; i < 300; i++) fixture.put(randomKey(random, LEASES, 0, 1), random);
+      fixture.commit();
+      let kept = 0;
+      for (const { payload } of fixture.model.values()) if (LEASES.tick(payload, 0) >= due) kept++;
+      for (let leaf = tree.findDue(due); leaf !== undefined; leaf = tree.findDue(due)) {
+        let slot = 0;
+        while (slot < leaf.count && tickAt(leaf, slot) >= due) slot++;
+        leaf.readKey(Math.min(slot, leaf.count - 1), key);
+        // A bound may be too early, but then it is raised and not met again.
+        if (slot === leaf.count) tree.raiseBound(key);
+        else fixture.remove(key.toBytes());
+      }
+      fixture.commit();
+      assert.is(fixture.verify(random).entries, kept);
+      assert.ok(tree.earliestTick >= due);
+    }
+  }
+});
+
 test('a change without its find is refused', () => {
   const { tree } = new TreeFixture(OWNERS, 2048, MEMORY_BYTES);
   const key = new Key().setBytes(Buffer.from('some key'));
