@@ -9,10 +9,10 @@ import type { BackupOptions, EngineName, LeaseSnapshot, LeaseStore, SnapshotOpti
 import type { ByteText } from '../semantics/byte-text.js';
 import { Counts } from '../semantics/counts.js';
 import { EngineWrites } from '../semantics/engine-writes.js';
+import { checkNotAborted, snapshotClosed, storeClosed, unsupported } from '../semantics/failures.js';
 import { ownerRange } from '../semantics/key-range.js';
 import type { LeaseRecord } from '../semantics/lease-record.js';
 import { type Answer, type Change, type Decision, decide, isLive, type Operation } from '../semantics/rules.js';
-import { checkNotAborted, snapshotClosed, storeClosed, unsupported } from '../semantics/failures.js';
 import { WriteQueue } from '../semantics/write-queue.js';
 import type { Journal } from './journal.js';
 import type { LeaseIndex } from './lease-index.js';
@@ -44,6 +44,10 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
   readonly #reads: IndexReads<V>;
   readonly #counts = new Counts();
   readonly #timers: NodeJS.Timeout[] = [];
+  /** One after the other. */
+  #checkpoints: Promise<void> = Promise.resolve();
+  #checkpointOrdered = false;
+  #checkpointFailures = 0;
   #closed: Promise<void> | undefined;
 
   constructor(parts: IndexedParts) {
@@ -103,8 +107,9 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
   async checkpoint(): Promise<void> {
     this.#checkOpen();
     await this.#queue.drained();
-    const { journal, index, nowMs, tokens } = this.#parts;
-    journal?.checkpoint(index, nowMs(), tokens);
+    const made = this.#checkpoints.then(() => this.#makeCheckpoint());
+    this.#checkpoints = made.catch(() => {});
+    await made;
   }
 
   async backup(directory: string, options?: BackupOptions): Promise<void> {
@@ -112,13 +117,13 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
     const { onProgress, signal } = checkBackup(options);
     if (typeof directory !== 'string' || directory === '') throw invalidArgument('directory', 'a path', directory);
     checkNotAborted(signal);
-    const { journal, index, nowMs, tokens } = this.#parts;
+    const { journal, index, nowMs } = this.#parts;
     if (journal === undefined || !this.supports.backup) {
       throw unsupported(this.engine, 'backup', 'read a snapshot of it and import that elsewhere');
     }
     await this.#queue.drained();
-    journal.backup(resolve(directory), index, nowMs(), tokens);
-    onProgress?.({ phase: 'backup', done: index.size, total: index.size });
+    journal.sync();
+    await journal.backup(resolve(directory), index.freeze(), nowMs(), { onProgress, signal });
   }
 
   close(): Promise<void> {
@@ -137,6 +142,7 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
       leases: index.size,
       pending: this.#queue.pending,
       tokenHigh: tokens.last,
+      checkpointFailures: this.#checkpointFailures,
       ...this.#counts,
       ...journal?.metrics(),
     };
@@ -182,7 +188,27 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
     }
     for (let i = 0; i < operations.length; i++) this.#counts.add(operations[i], decisions[i]);
     this.#counts.groups++;
+    if (journal?.checkpointDue === true) this.#checkpointInBackground();
     return decisions.map(({ answer }) => answer);
+  }
+
+  async #makeCheckpoint(): Promise<void> {
+    const { journal, index, nowMs } = this.#parts;
+    await journal?.checkpoint(index.freeze(), nowMs());
+  }
+
+  /** A checkpoint that fails costs a longer replay, and is tried again when as much was logged once more. */
+  #checkpointInBackground(): void {
+    if (this.#checkpointOrdered) return;
+    this.#checkpointOrdered = true;
+    this.#checkpoints = this.#checkpoints
+      .then(() => this.#makeCheckpoint())
+      .catch(() => {
+        this.#checkpointFailures++;
+      })
+      .finally(() => {
+        this.#checkpointOrdered = false;
+      });
   }
 
   #sweep(): void {
@@ -204,7 +230,8 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#queue.drained();
-    await this.#parts.journal?.close();
+    await this.#checkpoints;
+    await this.#parts.journal?.close(this.#parts.nowMs());
   }
 
   /** Work of the store's own, which keeps no process alive. Its failures show in the next call that meets them. */

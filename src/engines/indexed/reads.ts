@@ -1,4 +1,4 @@
-import { checkCountLive, checkRange, type CheckedRange, checkToken } from '../../arguments.js';
+import { type CheckedRange, checkCountLive, checkRange, checkToken } from '../../arguments.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
 import type { ValueCodec } from '../../value-codec.js';
 import type { LeaseReads } from '../engine.js';

@@ -73,12 +73,12 @@ export async function openStoreDirectory(files: FileSystem, options: ResolvedOpt
 }
 
 /** Begins a store with files of its own in an empty directory; `fill` makes them whole and durable. */
-export function createStore(
+export async function createStore(
   files: FileSystem,
   options: ResolvedOptions,
   directory: string,
-  fill: (dataPath: string, storeId: string) => void,
-): void {
+  fill: (dataPath: string, storeId: Uint8Array) => Promise<void>,
+): Promise<void> {
   ensureDirectory(files, directory);
   const foreign = files.list(directory)[0];
   if (foreign !== undefined) throw notAStore(directory, foreign);
@@ -86,7 +86,7 @@ export function createStore(
   writeSealed(files, directory, MANIFEST_FILE, manifest);
   const dataPath = join(directory, DATA);
   files.makeDirectory(dataPath);
-  fill(dataPath, manifest.storeId);
+  await fill(dataPath, Buffer.from(manifest.storeId, 'hex'));
   writeSealed(files, directory, MANIFEST_FILE, { ...manifest, ready: true });
 }
 
