@@ -15,8 +15,11 @@ import { asArgumentError } from './own-fields.js';
  * last 36 bytes are a canonical UUID also carries those 36 as four big-endian words, which is how leaves store them.
  */
 export class Key {
-  /** Four zero bytes follow the key, so that a word can be read at any position up to its end. */
-  readonly bytes = new Uint8Array(TREE_KEY_BYTES_MAX + HEAD_BYTES);
+  /**
+   * Four zero bytes follow the key, so that a word can be read at any position up to its end. One byte more than the
+   * longest key has room, for a bound just behind it.
+   */
+  readonly bytes = new Uint8Array(TREE_KEY_BYTES_MAX + 1 + HEAD_BYTES);
   length = 0;
   /** Where the canonical UUID at the end starts, or -1. */
   uuidAt = -1;
@@ -51,6 +54,14 @@ export class Key {
     this.u1 = other.u1;
     this.u2 = other.u2;
     this.u3 = other.u3;
+    return this;
+  }
+
+  /** Takes the owner reference in front away again. */
+  dropRef(): this {
+    this.bytes.copyWithin(0, OWNER_REF_BYTES, this.length);
+    this.#end(this.length - OWNER_REF_BYTES);
+    if (this.uuidAt >= 0) this.uuidAt -= OWNER_REF_BYTES;
     return this;
   }
 

@@ -48,7 +48,7 @@ export class OwnerReleases {
       // The next search begins just behind this key.
       job.from.bytes[job.from.length] = 0;
       job.from.setLength(job.from.length + 1);
-      const lease = this.#key.setBytes(this.#key.bytes.slice(OWNER_REF_BYTES, this.#key.length));
+      const lease = this.#key.dropRef();
       if (!this.#table.find(lease) || this.#table.token > job.tokenMax) continue;
       started.released++;
       if (!step(lease, job.call, started.released)) return true;

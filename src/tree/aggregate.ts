@@ -1,8 +1,9 @@
-import { TICK_NONE } from '../../native-layout/lease-record.js';
+import { TICK_MS, TICK_NONE } from '../../native-layout/lease-record.js';
 import { NIL } from '../../native-layout/node.js';
 import type { Key } from '../key.js';
+import type { Slabs } from '../memory/slabs.js';
 import type { TreeKind } from './kinds.js';
-import type { Node } from './node.js';
+import { Node } from './node.js';
 
 /*
  * Questions that the aggregates in branches answer without visiting leaves.
@@ -54,4 +55,53 @@ export function summarize(node: Node, kind: TreeKind, summary: Summary): Summary
   summary.below = below;
   summary.earliest = earliest;
   return summary;
+}
+
+/**
+ * Entries with `from` ≤ key < `to` whose deadline lies behind `nowMs`. A child that lies wholly in the range and whose
+ * bound proves all below alive is counted without being visited.
+ */
+export function countLive(
+  slabs: Slabs,
+  kind: TreeKind,
+  root: number,
+  from: Key | undefined,
+  to: Key | undefined,
+  nowMs: number,
+): number {
+  if (root === NIL) return 0;
+  const node = new Node(slabs).open(root);
+  if (node.isLeaf) return countLiveSlots(node, kind, from, to, nowMs);
+  const first = from === undefined ? 0 : node.childSlot(from);
+  const last = to === undefined ? node.count - 1 : node.childSlot(to);
+  let live = 0;
+  for (let slot = first; slot <= last; slot++) {
+    const lower = slot === first ? from : undefined;
+    const upper = slot === last ? to : undefined;
+    const whole = lower === undefined && upper === undefined;
+    // A tick is a lower bound: all below live if even its first millisecond has not come.
+    if (whole && node.earliest(slot) * TICK_MS > nowMs) live += node.below(slot);
+    else live += countLive(slabs, kind, node.child(slot), lower, upper, nowMs);
+  }
+  return live;
+}
+
+function countLiveSlots(
+  leaf: Node,
+  kind: TreeKind,
+  from: Key | undefined,
+  to: Key | undefined,
+  nowMs: number,
+): number {
+  const low = from === undefined ? 0 : slotOf(leaf, from);
+  const high = to === undefined ? leaf.count : slotOf(leaf, to);
+  let live = 0;
+  for (let slot = low; slot < high; slot++) if (kind.deadlineMs(leaf.words, leaf.payloadAt(slot)) > nowMs) live++;
+  return live;
+}
+
+/** Slot of the first key that is not before `key`. */
+function slotOf(leaf: Node, key: Key): number {
+  const found = leaf.search(key);
+  return found >= 0 ? found : ~found;
 }

@@ -13,6 +13,8 @@ import { NIL } from '../../native-layout/node.js';
 export interface TreeKind {
   readonly id: number;
   readonly name: string;
+  /** The deadline in a payload at `at`; infinite where payloads have none. */
+  deadlineMs(words: Uint32Array, at: number): number;
   /** The tick of the deadline in a payload at `at`, or TICK_NONE. */
   tick(words: Uint32Array, at: number): number;
   /** The first value node that a payload of `size` words at `at` refers to, or NIL. */
@@ -23,13 +25,20 @@ export interface TreeKind {
 export const LEASES: TreeKind = {
   id: 1,
   name: 'leases',
+  deadlineMs: (words, at) => u53(words, at + EXPIRES_AT),
   tick: (words, at) => tickOf(u53(words, at + EXPIRES_AT)),
   valueNode: (words, at, size) =>
     size > VALUE_SIZE && (words[at + VALUE_SIZE] & VALUE_IN_NODES) !== 0 ? words[at + VALUE_START] : NIL,
 };
 
+const WITHOUT_DEADLINE = {
+  deadlineMs: () => Number.POSITIVE_INFINITY,
+  tick: () => TICK_NONE,
+  valueNode: () => NIL,
+};
+
 /** `owner reference, type NUL id` → nothing. */
-export const OWNERS: TreeKind = { id: 2, name: 'owners', tick: () => TICK_NONE, valueNode: () => NIL };
+export const OWNERS: TreeKind = { id: 2, name: 'owners', ...WITHOUT_DEADLINE };
 
 /** `1, owner name` → reference and `2, reference` → name; see {@link OwnerNames}. */
-export const NAMES: TreeKind = { id: 3, name: 'names', tick: () => TICK_NONE, valueNode: () => NIL };
+export const NAMES: TreeKind = { id: 3, name: 'names', ...WITHOUT_DEADLINE };

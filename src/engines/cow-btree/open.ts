@@ -91,13 +91,14 @@ function timeBase(found: readonly RecoverySummary[], monotonicMs: number, wallMs
   return { monotonicMs, storeMs: found.reduce((latest, { lastStoreMs }) => Math.max(latest, lastStoreMs), wallMs) };
 }
 
-/** Every shard of a store has a log from the moment it is first opened: one without has lost it. */
+/** Every shard has a log from the moment the store is first opened: if only some have none, those have lost it. */
 function expectLogs(found: readonly RecoverySummary[], directory: string): void {
   const bare = found.findIndex(({ epoch }) => epoch === 0);
-  if (bare < 0 || found.every(({ epoch, checkpointLsn }) => epoch === 0 && checkpointLsn === 0)) return;
+  const neverOpened = found.every(({ epoch, checkpointLsn }) => epoch === 0 && checkpointLsn === 0);
+  if (bare < 0 || neverOpened) return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
-    `shard ${bare} of the store in ${directory} has no log, and other shards have; restore a backup`,
+    `the log of shard ${bare} of the store in ${directory} is missing; restore a backup`,
   );
 }
 

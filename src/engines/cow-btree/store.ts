@@ -1,10 +1,16 @@
+import { checkSnapshotAge } from '../../arguments.js';
+import { createHandle, type StoreHandle } from '../../client/attach.js';
 import type { Checkpoints } from '../../client/checkpoints.js';
 import { closedError, type Dispatcher } from '../../client/dispatcher.js';
 import type { MaintenancePool } from '../../client/maintenance-pool.js';
+import { type ReadParts, Reads } from '../../client/reads/reads.js';
+import { ShardView } from '../../client/reads/shard-view.js';
+import { Snapshot } from '../../client/reads/snapshot.js';
 import type { Router } from '../../client/router.js';
 import type { ShardPool } from '../../client/shard-pool.js';
 import { Writes } from '../../client/writes.js';
 import { type Clock, StoreTime, type TimeBase } from '../../clock.js';
+import { LeaseStoreError } from '../../errors.js';
 import type { DirectoryLock } from '../../io/directory-lock.js';
 import type {
   Acquired,
@@ -31,6 +37,7 @@ import { openGate } from '../../shard/gate.js';
 import type { RecoverySummary } from '../../shard/shard.js';
 import { valueCodec } from '../../value-codec.js';
 import type { BackupOptions, LeaseSnapshot, LeaseStore, SnapshotOptions, Supports } from '../engine.js';
+import { backUp } from './backup.js';
 import type { SharedMemory } from './shared-memory.js';
 
 export interface StoreParts {
@@ -72,17 +79,73 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
   readonly #p: StoreParts;
   readonly #writes: Writes<V>;
   readonly #time: StoreTime;
+  readonly #readParts: ReadParts<V>;
+  readonly #reads: Reads<V>;
   #closing: Promise<void> | undefined;
 
   constructor(parts: StoreParts) {
     this.#p = parts;
     this.#time = new StoreTime(parts.clock, parts.time);
-    this.#writes = new Writes<V>(parts.dispatcher, parts.router, valueCodec<V>(parts.manifest.valueEncoding));
+    const codec = valueCodec<V>(parts.manifest.valueEncoding);
+    this.#writes = new Writes<V>(parts.dispatcher, parts.router, codec);
+    const { controls, slabs } = parts.memory;
+    const views = controls.map((control, shard) => new ShardView(slabs[shard], control, parts.readerRow));
+    this.#readParts = { views, router: parts.router, codec, nowMs: () => this.#time.nowMs() };
+    this.#reads = new Reads(this.#readParts);
   }
 
   /** What each shard's recovery found and how long it took. */
   get recovery(): readonly RecoverySummary[] {
     return this.#p.recovery;
+  }
+
+  get(key: ActorKey): Lease<V> | undefined {
+    this.#expectOpen();
+    return this.#reads.get(key);
+  }
+
+  check(key: ActorKey, token: number): boolean {
+    this.#expectOpen();
+    return this.#reads.check(key, token);
+  }
+
+  range(range?: LeaseRange): IterableIterator<Lease<V>> {
+    this.#expectOpen();
+    return this.#reads.range(range);
+  }
+
+  forEach(range: LeaseRange, visit: (view: LeaseView<V>) => boolean | undefined | void): number {
+    this.#expectOpen();
+    return this.#reads.forEach(range, visit);
+  }
+
+  count(range?: LeaseRange, options?: CountOptions): number {
+    this.#expectOpen();
+    return this.#reads.count(range, options);
+  }
+
+  snapshot(options?: SnapshotOptions): LeaseSnapshot<V> {
+    this.#expectOpen();
+    return new Snapshot(this.#readParts, checkSnapshotAge(options));
+  }
+
+  /** Stops every shard at a barrier, pins them all, and lets them go on: nothing is in it that came after anything missing. */
+  async consistentSnapshot(options?: SnapshotOptions): Promise<LeaseSnapshot<V>> {
+    this.#expectOpen();
+    const maxAgeMs = checkSnapshotAge(options);
+    for (let tries = 0; tries < BARRIER_TRIES; tries++) {
+      await this.#writes.barrier();
+      const snapshot = new Snapshot(this.#readParts, maxAgeMs);
+      // Every gate must be opened, also where one shard has given up waiting.
+      const stood = this.#p.memory.controls.map(openGate);
+      if (stood.every((waited) => waited)) return snapshot;
+      snapshot.close();
+    }
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_OVERLOADED',
+      'the shards could not be stopped at one point: this thread was too busy to meet them; try again',
+      { retryable: true },
+    );
   }
 
   acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>> {
@@ -120,6 +183,20 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
   async checkpoint(): Promise<void> {
     this.#expectOpen();
     await this.#p.checkpoints.all();
+  }
+
+  async backup(directory: string, options?: BackupOptions): Promise<void> {
+    this.#expectOpen();
+    await backUp(this.#p, directory, options);
+  }
+
+  /** A handle with which one other thread can {@link attach}; put its `port` into the transfer list. */
+  handle(): StoreHandle {
+    this.#expectOpen();
+    const { memory, manifest, time } = this.#p;
+    const { controls, slabs } = memory;
+    const { hashSeed, valueEncoding } = manifest;
+    return createHandle({ controls, slabs, hashSeed, valueEncoding, time });
   }
 
   metrics(): StoreMetrics {
