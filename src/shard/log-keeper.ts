@@ -8,7 +8,7 @@ import type { Failure } from './completions.js';
 import { AT, type Counters } from './counters.js';
 
 /** A segment rolls at this length, so that a checkpoint frees space in steps. */
-const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /**
  * The shard's side of durability: appends to the log, knows what is on the disk (its own syncs and those of the
@@ -20,15 +20,24 @@ export class LogKeeper {
   readonly #bell: Bell;
   readonly #counters: Counters;
   readonly #random: () => number;
+  readonly #segmentBytesMax: number;
   /** Durable LSN that the last frame on the disk tells of. */
   #markedLsn: number;
 
-  constructor(control: Control, wal: WalWriter, bell: Bell, counters: Counters, random: () => number) {
+  constructor(
+    control: Control,
+    wal: WalWriter,
+    bell: Bell,
+    counters: Counters,
+    random: () => number,
+    segmentBytesMax = SEGMENT_BYTES,
+  ) {
     this.#control = control;
     this.#wal = wal;
     this.#bell = bell;
     this.#counters = counters;
     this.#random = random;
+    this.#segmentBytesMax = segmentBytesMax;
     this.#markedLsn = wal.lastLsn;
     control.setLsn(layout.SEGMENT, wal.segmentId);
     control.setLsn(layout.WRITTEN_LSN, wal.lastLsn);
@@ -53,7 +62,7 @@ export class LogKeeper {
   }
 
   append(frame: FrameBuilder, count: number, nowMs: number): void {
-    if (this.#wal.bytes >= SEGMENT_BYTES_MAX) this.#roll(nowMs);
+    if (this.#wal.bytes >= this.#segmentBytesMax) this.#roll(nowMs);
     const bytes = frame.finish(this.#wal);
     try {
       this.#wal.append(bytes, count);

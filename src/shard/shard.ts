@@ -40,6 +40,8 @@ export interface ShardConfig {
   readonly waitStrategy: WaitStrategy;
   readonly sweepIntervalMs: number;
   readonly cores: number;
+  /** A segment of the log rolls at this length; smaller than the default only to see it happen. */
+  readonly segmentBytesMax?: number;
 }
 
 /** What recovery found, for the opener. */
@@ -90,7 +92,7 @@ export class Shard {
       owner: { shard, storeId },
       slabs: this.#slabs,
       onProgress: progressInto(new Counters(this.#control)),
-      monotonicMs: this.#env.clock.monotonicMs,
+      monotonicMs: () => this.#env.clock.monotonicMs(),
     });
     this.#recovered = recovered;
     return {
@@ -111,7 +113,7 @@ export class Shard {
     const recovered = this.#recovered;
     assert(recovered !== undefined, 'a shard starts after it recovered');
     const { files, clock, random } = this.#env;
-    const { shard, storeId, directory, durability } = this.#config;
+    const { shard, storeId, directory, durability, segmentBytesMax } = this.#config;
     const time = new StoreTime(clock, order.time);
     const nowMs = () => time.nowMs();
     settleLog(files, directory, recovered.scan);
@@ -130,7 +132,7 @@ export class Shard {
     writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());
     const counters = new Counters(this.#control);
     counters.set(AT.walBytes, recovered.scan.segments.reduce((sum, segment) => sum + segment.bytes, 0));
-    const log = new LogKeeper(this.#control, wal, new Bell(this.#config.bell), counters, random);
+    const log = new LogKeeper(this.#control, wal, new Bell(this.#config.bell), counters, random, segmentBytesMax);
     this.#assemble(recovered, log, frame, tokens, counters, nowMs, durability);
   }
 
@@ -145,7 +147,7 @@ export class Shard {
   ): void {
     const config = this.#config;
     const control = this.#control;
-    const { monotonicMs } = this.#env.clock;
+    const monotonicMs = () => this.#env.clock.monotonicMs();
     const { table, allocator } = recovered;
     const requests = new RingReader(config.requests);
     const completions = new Completions(new RingWriter(config.completions), new ClientBell(config.clientBell));
