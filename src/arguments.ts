@@ -187,6 +187,16 @@ export interface CheckedImport {
 
 const LEASE_NAMES = ['key', 'owner', 'token', 'expiresAtMs', 'ttlMs', 'acquiredAtMs', 'renewals', 'value'] as const;
 
+/** What `import` takes leases from. */
+export function checkLeases(leases: unknown): void {
+  if (!isIterable(leases)) throw invalidArgument('leases', 'an iterable or async iterable of leases', leases);
+}
+
+function isIterable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Symbol.iterator in value || Symbol.asyncIterator in value;
+}
+
 /** A lease to be imported. `acquiredAtMs` is not looked at: the token tells it. */
 export function checkImport(lease: unknown, field: string): CheckedImport {
   const { key, owner, token, expiresAtMs, ttlMs, renewals, value } = ownFields(lease, field, LEASE_NAMES);

@@ -1,5 +1,6 @@
 import type { EngineName, Supports } from '../../src/engines/engine.js';
 import { badInputConforms } from './bad-input.js';
+import { crashesConform } from './crashes.js';
 import { historiesConform } from './histories.js';
 import { lifecycleConforms } from './lifecycle.js';
 import { readsConform } from './reads.js';
@@ -16,4 +17,5 @@ export function conformance(name: EngineName, open: Open, supports: Supports): v
   badInputConforms(subject);
   lifecycleConforms(subject);
   historiesConform(subject);
+  if (supports.persistence) crashesConform(subject);
 }

@@ -118,7 +118,7 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
     if (typeof directory !== 'string' || directory === '') throw invalidArgument('directory', 'a path', directory);
     checkNotAborted(signal);
     const { journal, index, nowMs } = this.#parts;
-    if (journal === undefined || !this.supports.backup) {
+    if (journal?.backup === undefined) {
       throw unsupported(this.engine, 'backup', 'read a snapshot of it and import that elsewhere');
     }
     await this.#queue.drained();

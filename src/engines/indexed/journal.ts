@@ -16,8 +16,8 @@ export interface Journal {
   readonly checkpointDue: boolean;
   /** Keeps the whole state, frozen as of the last append, so that starting again needs no older change. */
   checkpoint(leases: LeaseView, nowMs: number): Promise<void>;
-  /** Writes a store of the same state into an empty directory. */
-  backup(directory: string, leases: LeaseView, nowMs: number, work: BackupWork): Promise<void>;
+  /** Writes a store of the same state into an empty directory; absent where it cannot. */
+  backup?(directory: string, leases: LeaseView, nowMs: number, work: BackupWork): Promise<void>;
   metrics(): Readonly<Record<string, number>>;
   close(nowMs: number): Promise<void>;
 }

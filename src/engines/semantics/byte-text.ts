@@ -14,6 +14,12 @@ export function toByteText(bytes: Uint8Array): ByteText {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
+const encoder = new TextEncoder();
+
+export function byteText(text: string): ByteText {
+  return toByteText(encoder.encode(text));
+}
+
 export function bytesOf(text: ByteText): Buffer {
   return Buffer.from(text, 'latin1');
 }

@@ -3,13 +3,14 @@ import {
   checkAcquireRequest,
   checkGrant,
   checkImport,
+  checkLeases,
   checkRenew,
   checkRenewRequest,
   checkRequests,
   checkWriteOptions,
 } from '../../arguments.js';
 import { assert } from '../../assert.js';
-import { invalidArgument, LeaseStoreError } from '../../errors.js';
+import { LeaseStoreError } from '../../errors.js';
 import type {
   Acquired,
   AcquireOptions,
@@ -137,7 +138,7 @@ export abstract class EngineWrites<V> implements LeaseWrites<V> {
   }
 
   async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
-    if (!isIterable(leases)) throw invalidArgument('leases', 'an iterable or async iterable of leases', leases);
+    checkLeases(leases);
     let imported = 0;
     let seen = 0;
     let slice: Operation[] = [];
@@ -199,9 +200,4 @@ function refused(answer: Exclude<Answer, { ok: true }>): { readonly ok: false; r
 function failed(error: unknown): Failed {
   if (error instanceof LeaseStoreError) return { ok: false, reason: 'failed', error };
   throw error;
-}
-
-function isIterable(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Symbol.iterator in value || Symbol.asyncIterator in value;
 }

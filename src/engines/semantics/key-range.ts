@@ -1,5 +1,5 @@
 import type { CheckedRange } from '../../arguments.js';
-import { type ByteText, ownerKeyOf, toByteText } from './byte-text.js';
+import { type ByteText, byteText, ownerKeyOf } from './byte-text.js';
 
 /** Keys from `from` on and before `to`, in one of the two key spaces. */
 export interface KeyRange {
@@ -9,9 +9,6 @@ export interface KeyRange {
   /** Undefined: to the end. */
   readonly to: ByteText | undefined;
 }
-
-const encoder = new TextEncoder();
-const text = (value: string): ByteText => toByteText(encoder.encode(value));
 
 /** No name contains NUL: this is below every longer key, and `next` of a prefix is above all keys that begin with it. */
 const NUL = '\0';
@@ -23,17 +20,17 @@ export function keyRangeOf(range: CheckedRange): KeyRange {
   let from = '';
   let to: ByteText | undefined;
   if (type !== undefined) {
-    const prefix = text(type);
-    from = prefix + NUL + (lower === undefined ? '' : text(lower.id) + (lower.inclusive ? '' : NUL));
-    to = upper === undefined ? prefix + BEHIND_NUL : prefix + NUL + text(upper.id) + (upper.inclusive ? NUL : '');
+    const prefix = byteText(type);
+    from = prefix + NUL + (lower === undefined ? '' : byteText(lower.id) + (lower.inclusive ? '' : NUL));
+    to = upper === undefined ? prefix + BEHIND_NUL : prefix + NUL + byteText(upper.id) + (upper.inclusive ? NUL : '');
   }
   if (after !== undefined) {
-    const key = text(after.type) + NUL + text(after.id);
+    const key = byteText(after.type) + NUL + byteText(after.id);
     if (!reverse) from = from > key ? from : key + NUL;
     else if (to === undefined || to > key) to = key;
   }
   if (range.owner === undefined) return { owner: undefined, from, to };
-  const owner = text(range.owner);
+  const owner = byteText(range.owner);
   return { owner, from: ownerKeyOf(owner, from), to: to === undefined ? owner + BEHIND_NUL : ownerKeyOf(owner, to) };
 }
 
