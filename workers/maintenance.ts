@@ -17,7 +17,12 @@ export interface CheckpointTask extends CheckpointOrder {
   readonly kind: 'checkpoint';
 }
 
-export type MaintenanceTask = SyncTask | CheckpointTask;
+/** Does nothing: tells that a thread is there. */
+export interface HelloTask {
+  readonly kind: 'hello';
+}
+
+export type MaintenanceTask = SyncTask | CheckpointTask | HelloTask;
 
 /** Work beside the shards, on a thread that may take its time. */
 export default function runMaintenance(task: MaintenanceTask): SavedCheckpoint | undefined {
@@ -25,6 +30,7 @@ export default function runMaintenance(task: MaintenanceTask): SavedCheckpoint |
     syncLogs(task);
     return undefined;
   }
+  if (task.kind === 'hello') return undefined;
   yieldToShards();
   return checkpointShard(nodeFileSystem(), task);
 }

@@ -11,6 +11,7 @@ export class MaintenancePool {
   readonly #pool: Piscina;
   readonly #bell: Bell;
   readonly #syncing: Promise<unknown>;
+  readonly #loaded: Promise<unknown>;
 
   constructor(
     bell: SharedArrayBuffer,
@@ -29,6 +30,9 @@ export class MaintenancePool {
     const plain = logs.map(({ control, directory }) => ({ control: control.buffer, directory }));
     this.#syncing = this.#pool.run({ kind: 'sync', bell, intervalMs, logs: plain });
     this.#syncing.catch(onDeath);
+    // The sync task never ends, so this one is taken by the other thread.
+    this.#loaded = this.#pool.run({ kind: 'hello' });
+    this.#loaded.catch(onDeath);
   }
 
   /** One checkpoint at a time: they share the thread's reader row. */
@@ -38,6 +42,8 @@ export class MaintenancePool {
 
   /** Lets what runs finish, and ends the threads. */
   async close(): Promise<void> {
+    // Node aborts the whole process if a thread is terminated while it loads its modules.
+    await this.#loaded.catch(() => {});
     this.#bell.stop();
     await this.#syncing.catch(() => {});
     await this.#pool.destroy();

@@ -43,11 +43,12 @@ export class ShardPool {
   }
 
   async recover(): Promise<RecoverySummary[]> {
-    return Promise.all(
-      this.#threads.map(({ api }, shard) =>
-        this.#ask<Answer<RecoverySummary>>(shard, () => api.recover()).then(unwrap),
-      ),
+    const answers = this.#threads.map(({ api }, shard) =>
+      this.#ask<Answer<RecoverySummary>>(shard, () => api.recover()).then(unwrap),
     );
+    // All of them, even if one fails: a thread must not be ended while it is still loading.
+    await Promise.allSettled(answers);
+    return Promise.all(answers);
   }
 
   async start(order: StartOrder): Promise<void> {
@@ -56,13 +57,11 @@ export class ShardPool {
 
   /** Lets every shard finish what waits and close its log, then ends the threads. */
   async stop(): Promise<void> {
-    const ends = this.#threads.map(async ({ api, control, ended }, shard) => {
-      await this.#ask<Answer<void>>(shard, () => {
-        const stopping = api.stop();
-        callTurn(control);
-        return stopping;
-      });
-      await ended;
+    const ends = this.#threads.map(({ api, control, ended }) => {
+      // Its answer may be overtaken by the end of the thread, which is what counts.
+      void api.stop();
+      callTurn(control);
+      return ended;
     });
     const results = await Promise.allSettled(ends);
     await this.destroy();

@@ -4,6 +4,7 @@ import {
   checkAcquireRequest,
   checkGrant,
   checkImport,
+  checkLeases,
   checkRenew,
   checkRenewRequest,
   checkRequests,
@@ -124,6 +125,7 @@ export class Writes<V> implements LeaseWrites<V> {
   }
 
   async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
+    checkLeases(leases);
     let imported = 0;
     let seen = 0;
     let window: Lease<V>[] = [];
