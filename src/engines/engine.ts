@@ -82,7 +82,10 @@ export interface LeaseWrites<V> {
   release(grant: Grant, options?: WriteOptions): Promise<Released>;
   /** Releases what the owner held when the call began; in slices, not atomically. */
   releaseOwner(owner: string): Promise<{ readonly released: number }>;
-  /** Bulk load that keeps owners, deadlines and tokens; never lowers a token. */
+  /**
+   * Bulk load that keeps owners, deadlines and tokens. Takes what is newer than what is stored: a higher token, or the
+   * same one with more renewals. So it can be run again, and never lowers a token.
+   */
   import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }>;
 }
 

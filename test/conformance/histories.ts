@@ -132,7 +132,8 @@ const importOne = fc
         acquiredAtMs: Math.floor(token / 1000),
         renewals: 3,
       };
-      const taken = token > (model.leases.get(i)?.token ?? 0);
+      const stored = model.leases.get(i);
+      const taken = token > (stored?.token ?? 0) || (token === stored?.token && stored.renewals < lease.renewals);
       assert.equal(await store.import([lease]), { imported: taken ? 1 : 0 });
       if (!taken) return;
       model.leases.set(i, lease);

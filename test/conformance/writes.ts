@@ -189,8 +189,13 @@ function importConforms(subject: Subject): void {
 
   onStore(subject, 'import lowers no token, and later grants are above what it brought', async (store) => {
     const held = await granted(store.acquire(key('a'), { owner, ttlMs: LONG_MS }));
-    assert.equal(await store.import([imported('a', held.token), imported('a', held.token - 1)]), { imported: 0 });
+    assert.equal(await store.import([{ ...imported('a', held.token), renewals: 0 }, imported('a', held.token - 1)]), {
+      imported: 0,
+    });
     assert.equal(await store.get(key('a')), held);
+    const renewed = { ...held, renewals: 2, expiresAtMs: held.expiresAtMs + 5 };
+    assert.equal(await store.import([renewed, { ...renewed, renewals: 1 }]), { imported: 1 });
+    assert.equal(await store.get(key('a')), renewed, 'of one grant the state with more renewals counts');
     const high = held.token + 1_000_000_000_000;
     assert.equal(await store.import([imported('a', high)]), { imported: 1 });
     assert.equal(await store.renew(held), { ok: false, reason: 'superseded' });

@@ -69,7 +69,8 @@ export interface Tokens {
  *   the live lease of that token (0: only on a free key), whoever holds it.
  * - renew, release: only with the token of the stored grant. An older one was superseded; a newer one is of no grant
  *   that this store knows.
- * - import: a token is never lowered, and what is granted later gets a higher one.
+ * - import: a token is never lowered; of one grant the state with more renewals counts; what is granted later gets a
+ *   higher token.
  */
 export function decide(
   operation: Operation,
@@ -95,11 +96,15 @@ export function decide(
       return removed(operation.key, current, 'expired');
     case 'import': {
       const { key, record } = operation;
-      if (current !== undefined && current.token >= record.token) return SUPERSEDED;
+      if (current !== undefined && !isNewer(record, current)) return SUPERSEDED;
       tokens.raise(record.token);
       return stored('grant', key, record, record.value !== undefined);
     }
   }
+}
+
+function isNewer(record: LeaseRecord, than: LeaseRecord): boolean {
+  return record.token > than.token || (record.token === than.token && record.renewals > than.renewals);
 }
 
 export function isLive(record: LeaseRecord, nowMs: number): boolean {
