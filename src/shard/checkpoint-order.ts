@@ -58,7 +58,10 @@ export function checkpointShard(files: FileSystem, order: CheckpointOrder): Save
 function waitUntilDurable(control: Control, bell: Bell, lsn: number): void {
   while (control.lsn(layout.DURABLE_LSN) < lsn) {
     if ((control.health & layout.HEALTH_SYNC_FAILED) !== 0) {
-      throw new LeaseStoreError('ERR_HOLDFAST_IO', 'the log could not be synced, so its checkpoint would be ahead of it');
+      throw new LeaseStoreError(
+        'ERR_HOLDFAST_IO',
+        'the log could not be synced, so its checkpoint would be ahead of it',
+      );
     }
     bell.ring();
     // Nothing is stored in this word: a way to sleep without turning the event loop.

@@ -19,7 +19,12 @@ export const OUTCOME_UNKNOWN = 1;
 export class Completions {
   readonly #ring: RingWriter;
   readonly #bell: ClientBell;
+  /** Answers that wait for the disk, by LSN. */
   readonly #kept: { lsn: number; words: Uint32Array }[] = [];
+  /** Failures that wait for room in the ring. */
+  readonly #failed: Uint32Array[] = [];
+  #groupMark = 0;
+  #groupKept = 0;
 
   constructor(ring: RingWriter, bell: ClientBell) {
     this.#ring = ring;
@@ -28,7 +33,23 @@ export class Completions {
 
   /** Whether any answer fits now. */
   get roomy(): boolean {
-    return this.#ring.fits(WORST_WORDS);
+    return this.#failed.length === 0 && this.#ring.fits(WORST_WORDS);
+  }
+
+  /** Whether failures wait for the client to make room. */
+  get crowded(): boolean {
+    return this.#failed.length > 0;
+  }
+
+  /** Everything from here on can be taken back until it is published. */
+  beginGroup(): void {
+    this.#groupMark = this.#ring.mark();
+    this.#groupKept = this.#kept.length;
+  }
+
+  dropGroup(): void {
+    this.#ring.rewind(this.#groupMark);
+    this.#kept.length = this.#groupKept;
   }
 
   /** LSN that the oldest kept answer waits for, or 0. */
@@ -40,10 +61,6 @@ export class Completions {
     return this.#ring.mark();
   }
 
-  rewind(mark: number): void {
-    this.#ring.rewind(mark);
-  }
-
   publish(): void {
     this.#ring.publish();
     this.#bell.ring();
@@ -51,7 +68,7 @@ export class Completions {
 
   done(call: number, status: number, ttlMs: number, expiresAtMs: number, token: number, renewals: number): void {
     const at = this.#ring.reserve(layout.DONE_BODY);
-    this.#fill(at, call, status, ttlMs, expiresAtMs, token, renewals);
+    fill(this.#ring.words, at, call, status, ttlMs, expiresAtMs, token, renewals);
   }
 
   /** The lease that stands in the way. */
@@ -69,16 +86,24 @@ export class Completions {
     const at = this.#ring.reserve(layout.DONE_BODY + ownerWords + valueWords);
     const flags = value === undefined ? 0 : layout.FLAG_VALUE;
     const status = layout.STATUS_HELD | (flags << 8) | (owner.length << 16);
-    this.#fill(at, call, status, ttlMs, expiresAtMs, token, renewals);
+    fill(this.#ring.words, at, call, status, ttlMs, expiresAtMs, token, renewals);
     this.#ring.bytes.set(owner, (at + layout.DONE_BODY) * 4);
     if (value === undefined) return;
     this.#ring.words[at + layout.DONE_VALUE] = value.length;
     this.#ring.bytes.set(value, (at + layout.DONE_BODY + ownerWords) * 4);
   }
 
+  /** A request that was not carried out. */
+  refused(call: number, failure: Failure): void {
+    this.done(call, layout.STATUS_FAILED, layout.FAILURES.indexOf(failure), 0, 0, 0);
+  }
+
+  /** Any number of calls may fail at once: their answers are given by {@link giveWaiting}, as the ring has room. */
   failed(call: number, failure: Failure, unknown: boolean): void {
+    const words = new Uint32Array(layout.DONE_BODY);
     const status = layout.STATUS_FAILED | ((unknown ? OUTCOME_UNKNOWN : 0) << 8);
-    this.done(call, status, layout.FAILURES.indexOf(failure), 0, 0, 0);
+    fill(words, 0, call, status, layout.FAILURES.indexOf(failure), 0, 0, 0);
+    this.#failed.push(words);
   }
 
   /** Takes the answer written since `mark` back, to give it once the log is durable up to `lsn`. */
@@ -89,14 +114,15 @@ export class Completions {
     this.#ring.rewind(mark);
   }
 
-  /** Gives the answers that waited for `lsn` or less; those that do not fit now wait on. */
-  releaseKept(lsn: number): boolean {
-    let given = 0;
-    while (given < this.#kept.length && this.#kept[given].lsn <= lsn && this.#ring.fits(this.#kept[given].words.length)) {
-      this.#give(this.#kept[given++].words);
-    }
-    this.#kept.splice(0, given);
-    return given > 0;
+  /** Gives the failures, and the answers that waited for `lsn` or less; those that do not fit now wait on. */
+  giveWaiting(lsn: number): boolean {
+    let failures = 0;
+    while (failures < this.#failed.length && this.#give(this.#failed[failures])) failures++;
+    this.#failed.splice(0, failures);
+    let kept = 0;
+    while (kept < this.#kept.length && this.#kept[kept].lsn <= lsn && this.#give(this.#kept[kept].words)) kept++;
+    this.#kept.splice(0, kept);
+    return failures + kept > 0;
   }
 
   /** Turns every kept answer into a failure, as after a sync that failed. */
@@ -104,27 +130,29 @@ export class Completions {
     for (const { words } of this.#kept.splice(0)) this.failed(words[layout.DONE_CALL], failure, true);
   }
 
-  #give(words: Uint32Array): void {
+  #give(words: Uint32Array): boolean {
+    if (!this.#ring.fits(words.length)) return false;
     const at = this.#ring.reserve(words.length);
     for (let i = 1; i < words.length; i++) this.#ring.words[at + i] = words[i];
+    return true;
   }
+}
 
-  #fill(
-    at: number,
-    call: number,
-    status: number,
-    ttlMs: number,
-    expiresAtMs: number,
-    token: number,
-    renewals: number,
-  ): void {
-    const words = this.#ring.words;
-    words[at + layout.DONE_CALL] = call;
-    words[at + layout.DONE_STATUS] = status;
-    words[at + layout.DONE_TTL] = ttlMs;
-    setU53(words, at + layout.DONE_EXPIRES, expiresAtMs);
-    setU53(words, at + layout.DONE_TOKEN, token);
-    words[at + layout.DONE_RENEWALS] = renewals;
-    words[at + layout.DONE_VALUE] = 0;
-  }
+function fill(
+  words: Uint32Array,
+  at: number,
+  call: number,
+  status: number,
+  ttlMs: number,
+  expiresAtMs: number,
+  token: number,
+  renewals: number,
+): void {
+  words[at + layout.DONE_CALL] = call;
+  words[at + layout.DONE_STATUS] = status;
+  words[at + layout.DONE_TTL] = ttlMs;
+  setU53(words, at + layout.DONE_EXPIRES, expiresAtMs);
+  setU53(words, at + layout.DONE_TOKEN, token);
+  words[at + layout.DONE_RENEWALS] = renewals;
+  words[at + layout.DONE_VALUE] = 0;
 }

@@ -14,7 +14,9 @@ type Indices<K extends string> = { readonly [N in K]: number };
 
 /** Where each counter lies; looked up once, so that counting is one add to shared memory. */
 export const AT = Object.fromEntries(COUNTERS.map((name) => [name, counterIndex(name)])) as Indices<Counter>;
-const HISTOGRAM_AT = Object.fromEntries(HISTOGRAMS.map((name) => [name, histogramIndex(name)])) as Indices<HistogramName>;
+const HISTOGRAM_AT = Object.fromEntries(
+  HISTOGRAMS.map((name) => [name, histogramIndex(name)]),
+) as Indices<HistogramName>;
 
 /** The shard's side of its metrics: it alone writes these cells, any thread reads them at any time. */
 export class Counters {

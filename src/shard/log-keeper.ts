@@ -62,14 +62,12 @@ export class LogKeeper {
   }
 
   append(frame: FrameBuilder, count: number, nowMs: number): void {
-    if (this.#wal.bytes >= this.#segmentBytesMax) this.#roll(nowMs);
-    const bytes = frame.finish(this.#wal);
-    try {
-      this.#wal.append(bytes, count);
-    } catch (error) {
-      if (isDiskFull(error)) this.#control.raise(layout.HEALTH_DISK_FULL);
-      throw error;
-    }
+    const bytes = this.#attempt(() => {
+      if (this.#wal.bytes >= this.#segmentBytesMax) this.#roll(nowMs);
+      const finished = frame.finish(this.#wal);
+      this.#wal.append(finished, count);
+      return finished;
+    });
     if ((this.#control.health & layout.HEALTH_DISK_FULL) !== 0) this.#control.clear(layout.HEALTH_DISK_FULL);
     this.#counters.add(AT.walBytes, bytes.length);
     this.#counters.add(AT.walFrames, 1);
@@ -77,12 +75,10 @@ export class LogKeeper {
 
   /** Syncs in this thread; a failure is final. */
   sync(): void {
-    try {
-      this.#control.raiseLsn(layout.DURABLE_LSN, this.#wal.sync());
-    } catch (error) {
-      this.#control.raise(layout.HEALTH_SYNC_FAILED);
-      throw error;
-    }
+    this.#control.raiseLsn(
+      layout.DURABLE_LSN,
+      this.#attempt(() => this.#wal.sync()),
+    );
     this.#counters.add(AT.syncs, 1);
   }
 
@@ -112,9 +108,21 @@ export class LogKeeper {
     if (this.failed) return;
     if (this.#wal.durableLsn < this.#wal.lastLsn) this.sync();
     frame.begin(this.#wal.lastLsn + 1, nowMs, this.#wal.durableLsn);
-    this.#wal.append(frame.finish(this.#wal), 0);
+    this.#attempt(() => this.#wal.append(frame.finish(this.#wal), 0));
     this.sync();
     this.#markedLsn = this.#wal.lastLsn;
+  }
+
+  /** Does something to the log, and raises the flags that tell other threads if it fails. */
+  #attempt<T>(step: () => T): T {
+    if (this.failed) this.#wal.fail(new Error('a sync failed in the background'));
+    try {
+      return step();
+    } catch (error) {
+      if (this.#wal.failed) this.#control.raise(layout.HEALTH_SYNC_FAILED);
+      else if (isDiskFull(error)) this.#control.raise(layout.HEALTH_DISK_FULL);
+      throw error;
+    }
   }
 
   /** Everything must be durable before a new segment begins. */

@@ -41,18 +41,27 @@ export class MemoryGuard {
   /** After a publication: frees what no reader needs; when short of nodes, at the cost of idle snapshots. */
   afterPublish(): void {
     const { allocator, commits, counters } = this.#p;
-    const short = allocator.available < 2 * this.#reserve;
-    if (allocator.retired >= RECLAIM_LOT || short) allocator.reclaim(commits.scanPins().commits);
-    if (short && allocator.available < 2 * this.#reserve && allocator.retired > 0) {
-      const ousted = commits.oust(0, true);
-      counters.add(AT.snapshotsOusted, ousted);
-      if (ousted > 0) allocator.reclaim(commits.scanPins().commits);
-    }
+    if (this.#short) this.relieve();
+    else if (allocator.retired >= RECLAIM_LOT) allocator.reclaim(commits.scanPins().commits);
     const { allocated } = allocator;
     counters.set(AT.nodesAllocated, allocated);
     counters.set(AT.nodesFree, allocator.free);
     counters.set(AT.nodesRetired, allocator.retired);
     if (allocated > counters.get(AT.nodesPeak)) counters.set(AT.nodesPeak, allocated);
+  }
+
+  /** Short of nodes: frees those of readers that have ended, then those of idle snapshots. */
+  relieve(): void {
+    const { allocator, commits, counters } = this.#p;
+    allocator.reclaim(commits.scanPins().commits);
+    if (!this.#short || allocator.retired === 0) return;
+    const ousted = commits.oust(0, true);
+    counters.add(AT.snapshotsOusted, ousted);
+    if (ousted > 0) allocator.reclaim(commits.scanPins().commits);
+  }
+
+  get #short(): boolean {
+    return this.#p.allocator.available < 2 * this.#reserve;
   }
 
   /** Takes snapshots away that have rested past their deadline. */

@@ -1,5 +1,6 @@
 import { TOKEN_LEAD } from '../../native-layout/format.js';
 import type { TimeBase } from '../clock.js';
+import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { OnRestart } from '../options.js';
 import type { Recovered } from '../recovery/recover.js';
@@ -17,6 +18,9 @@ export interface StartOrder {
 /**
  * The first frames of a new epoch, on the disk before anything else happens: what `onRestart` does to the deadlines,
  * and a token ceiling above everything that was ever handed out.
+ *
+ * The frame with the shift is the first that tells of the new time. Should this opening not get so far, the next one
+ * still knows when the store went down, and so which leases had expired by then.
  */
 export function writeOpening(
   recovered: Recovered,
@@ -27,13 +31,22 @@ export function writeOpening(
   tokens: TokenSource,
   nowMs: number,
 ): void {
-  const begin = () => frame.begin(wal.lastLsn + 1, nowMs, wal.durableLsn);
+  const begin = (storeMs: number) => frame.begin(wal.lastLsn + 1, storeMs, wal.durableLsn);
   const append = () => {
     if (frame.count > 0) wal.append(frame.finish(wal), frame.count);
-    begin();
   };
-  begin();
-  if (order.onRestart !== 'keep-deadlines') shiftAll(recovered, order, slabs, frame, append);
+  if (order.onRestart !== 'keep-deadlines') {
+    begin(recovered.lastStoreMs);
+    removeExpired(recovered, slabs, frame, () => {
+      append();
+      begin(recovered.lastStoreMs);
+    });
+    append();
+  }
+  begin(nowMs);
+  if (order.onRestart !== 'keep-deadlines') shiftAll(recovered, order, slabs, frame);
+  // The clock is past the floor by now, as a rule: without this the first grant would have to wait for a new ceiling.
+  tokens.raise(Math.floor(nowMs * 1000));
   const ceiling = tokens.last + TOKEN_LEAD;
   frame.ceiling(ceiling);
   append();
@@ -41,23 +54,32 @@ export function writeOpening(
   tokens.durable(wal.sync());
 }
 
-/** Leases that had expired when the store went down stay so; the others get their time back. */
-function shiftAll(recovered: Recovered, order: StartOrder, slabs: Slabs, frame: FrameBuilder, append: () => void): void {
+/** Leases that had expired when the store went down stay so. */
+function removeExpired(recovered: Recovered, slabs: Slabs, frame: FrameBuilder, onFull: () => void): void {
   const { table, allocator, lastStoreMs } = recovered;
-  const pause = () => {
-    allocator.published();
-    allocator.reclaim([]);
-  };
-  forEachExpired(table, slabs, lastStoreMs, pause, (key) => {
+  forEachExpired(table, slabs, lastStoreMs, letGo(allocator), (key) => {
     table.find(key);
     frame.remove(key, table.token, 'expired');
     table.remove(key);
-    if (frame.full) append();
+    if (frame.full) onFull();
   });
+}
+
+/** The others get their time back. */
+function shiftAll(recovered: Recovered, order: StartOrder, slabs: Slabs, frame: FrameBuilder): void {
+  const { table, allocator, lastStoreMs } = recovered;
   if (table.leases.count === 0) return;
   const mode: ShiftMode = order.onRestart === 'full-ttl' ? 'full-ttl' : 'extend';
   const storeMs = Math.ceil(order.time.storeMs);
   const ms = mode === 'full-ttl' ? storeMs : Math.max(0, storeMs - lastStoreMs);
   frame.shift(mode, ms);
-  shiftDeadlines(table, slabs, mode, ms, pause);
+  shiftDeadlines(table, slabs, mode, ms, letGo(allocator));
+}
+
+/** Nobody reads yet: replaced nodes are free at once. */
+function letGo(allocator: NodeAllocator): () => void {
+  return () => {
+    allocator.published();
+    allocator.reclaim([]);
+  };
 }

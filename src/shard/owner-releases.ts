@@ -37,31 +37,36 @@ export class OwnerReleases {
    * Works on the oldest call. `step` removes the lease of a key that was just found, or without a key answers the
    * call; it says whether the group can take more.
    */
-  slice(step: (key: Key | undefined, call: number, released: number) => boolean): boolean {
+  slice(step: (key: Key | undefined, call: number, released: number) => boolean): void {
     const job = this.#jobs[0];
     const { started } = job;
     if (started.ref === 0) this.#begin(job);
-    const { owners } = this.#table;
-    for (let i = 0; i < SLICE && started.ref !== 0; i++) {
-      if (!owners.findNext(job.from, this.#key) || !startsWithRef(this.#key, started.ref)) break;
-      job.from.copyFrom(this.#key);
-      // The next search begins just behind this key.
-      job.from.bytes[job.from.length] = 0;
-      job.from.setLength(job.from.length + 1);
-      const lease = this.#key.dropRef();
+    for (let i = 0; i < SLICE; i++) {
+      const lease = this.#next(job);
+      if (lease === undefined) {
+        this.#jobs.shift();
+        step(undefined, job.call, started.released);
+        return;
+      }
       if (!this.#table.find(lease) || this.#table.token > job.tokenMax) continue;
       started.released++;
-      if (!step(lease, job.call, started.released)) return true;
-      if (i === SLICE - 1) return true;
+      if (!step(lease, job.call, started.released)) return;
     }
-    this.#jobs.shift();
-    step(undefined, job.call, started.released);
-    return true;
   }
 
-  /** The group failed: calls that are still under way fail with it. */
-  giveUp(calls: number[]): void {
-    for (const { call } of this.#jobs.splice(0)) if (!calls.includes(call)) calls.push(call);
+  /** Takes all calls back, carried out or not, and answers them. */
+  giveUp(): number[] {
+    return this.#jobs.splice(0).map(({ call }) => call);
+  }
+
+  /** The next lease of the owner; the one after it is looked for just behind it. */
+  #next(job: Job): Key | undefined {
+    const { ref } = job.started;
+    if (ref === 0 || !this.#table.owners.findNext(job.from, this.#key) || !startsWithRef(this.#key, ref)) return;
+    job.from.copyFrom(this.#key);
+    job.from.bytes[job.from.length] = 0;
+    job.from.setLength(job.from.length + 1);
+    return this.#key.dropRef();
   }
 
   #begin(job: Job): void {

@@ -45,8 +45,6 @@ const GROUP_MAX = 1024;
 interface GroupStart {
   roots: Roots;
   lsn: number;
-  token: number;
-  completions: number;
 }
 
 /**
@@ -79,7 +77,7 @@ export class ShardWriter {
     this.#sweep = new Sweep(parts.table, parts.sweepIntervalMs);
     this.#ownerReleases = new OwnerReleases(parts.table);
     this.#memory = parts.memory;
-    this.#start = { roots: parts.table.roots, lsn: this.#lsn, token: 0, completions: 0 };
+    this.#start = { roots: parts.table.roots, lsn: this.#lsn };
   }
 
   get lsn(): number {
@@ -88,7 +86,7 @@ export class ShardWriter {
 
   /** Store time at which the sweep has something to do again. */
   get nextSweepMs(): number {
-    return this.#sweep.dueMs;
+    return this.#p.log.refusal === undefined ? this.#sweep.dueMs : Number.POSITIVE_INFINITY;
   }
 
   /** Shows readers what recovery found. */
@@ -112,8 +110,8 @@ export class ShardWriter {
   get due(): boolean {
     const { completions, log, nowMs } = this.#p;
     const waitsFor = completions.waitsFor;
-    if (waitsFor > 0 && (log.failed || log.durableLsn >= waitsFor)) return true;
-    return this.#ownerReleases.pending || this.#sweep.due(nowMs());
+    if (completions.crowded || (waitsFor > 0 && (log.failed || log.durableLsn >= waitsFor))) return true;
+    return this.#ownerReleases.pending || (log.refusal === undefined && this.#sweep.due(nowMs()));
   }
 
   /** Whether a barrier was answered, and the shard must now stand at its gate. */
@@ -127,41 +125,44 @@ export class ShardWriter {
   runGroup(): boolean {
     const p = this.#p;
     const startedMs = p.monotonicMs();
-    this.#begin();
+    const answered = this.#begin();
     const taken = this.#takeRequests();
-    const swept = this.#sweep.due(this.#nowMs) && this.#housekeeping(() => this.#sweep.slice(this.#nowMs, this.#expire));
-    const released = this.#ownerReleases.pending && this.#housekeeping(() => this.#ownerReleases.slice(this.#removeReleased));
+    const swept = this.#keepHouse();
+    if (taken === 0 && !swept) return answered;
     this.#logCeiling();
-    if (taken === 0 && !swept && !released) return this.#answerDurable();
     if (!this.#commitGroup(startedMs)) return true;
     p.counters.record('groupSize', taken);
     return true;
   }
 
-  /** Answers calls that waited for the disk, now that it has caught up. */
-  #answerDurable(): boolean {
+  /** Answers calls that waited for the disk, now that it has caught up, and those that can never be carried out. */
+  answerWaiting(): boolean {
     const { completions, log } = this.#p;
-    if (completions.waitsFor === 0) return false;
-    if (log.failed) completions.failKept('ERR_HOLDFAST_IO');
-    else if (!completions.releaseKept(log.durableLsn)) return false;
+    if (log.failed) {
+      completions.failKept('ERR_HOLDFAST_IO');
+      for (const call of this.#ownerReleases.giveUp()) completions.failed(call, 'ERR_HOLDFAST_IO', true);
+    }
+    if (!completions.giveWaiting(log.durableLsn)) return false;
     completions.publish();
     return true;
   }
 
-  #begin(): void {
+  /** Answers whether calls that had waited were answered. */
+  #begin(): boolean {
     const p = this.#p;
     this.#nowMs = p.nowMs();
     const { durableLsn } = p.log;
     p.tokens.durable(durableLsn);
-    if (p.completions.waitsFor > 0) this.#answerDurable();
+    const answered = this.answerWaiting();
+    if (!this.#memory.roomForAnother()) this.#memory.relieve();
     this.#start.roots = p.table.roots;
     this.#start.lsn = this.#lsn;
-    this.#start.token = p.tokens.last;
-    this.#start.completions = p.completions.mark();
+    p.completions.beginGroup();
     this.#calls.length = 0;
     this.#mustSync = p.durability === 'synced';
     this.#wantsSync = false;
     p.frame.begin(this.#lsn + 1, this.#nowMs, durableLsn);
+    return answered;
   }
 
   #takeRequests(): number {
@@ -176,7 +177,7 @@ export class ShardWriter {
       const request = this.#request.open(at);
       this.#calls.push(request.call);
       if (refusal === undefined) this.#carryOut(request);
-      else completions.failed(request.call, refusal, false);
+      else completions.refused(request.call, refusal);
     }
     return taken;
   }
@@ -236,7 +237,7 @@ export class ShardWriter {
     const renewals = (table.renewals + 1) >>> 0;
     const value = request.value;
     if (value !== undefined && !this.#memory.allowsGrowth(value.length)) {
-      completions.failed(request.call, 'ERR_HOLDFAST_FULL', false);
+      completions.refused(request.call, 'ERR_HOLDFAST_FULL');
       return;
     }
     table.renew(key, expiresAtMs, ttlMs, renewals, value);
@@ -275,7 +276,7 @@ export class ShardWriter {
       return;
     }
     if (!this.#memory.allowsGrowth(request.valueBytes)) {
-      completions.failed(request.call, 'ERR_HOLDFAST_FULL', false);
+      completions.refused(request.call, 'ERR_HOLDFAST_FULL');
       return;
     }
     const expiresAtMs = Math.ceil(this.#nowMs) + request.ttlMs;
@@ -291,17 +292,18 @@ export class ShardWriter {
     const { table, completions, counters, tokens } = this.#p;
     const key = request.readKey(this.#key);
     const { token } = request;
+    const renewals = request.importRenewals;
     const stored = table.find(key);
-    if (stored && table.token >= token) {
+    // A newer grant stays, and so does the same one in a state as new.
+    if (stored && (table.token > token || (table.token === token && table.renewals >= renewals))) {
       completions.done(request.call, mail.STATUS_SUPERSEDED, 0, 0, 0, 0);
       return;
     }
     if (!this.#memory.allowsGrowth(request.valueBytes)) {
-      completions.failed(request.call, 'ERR_HOLDFAST_FULL', false);
+      completions.refused(request.call, 'ERR_HOLDFAST_FULL');
       return;
     }
     tokens.raise(token);
-    const renewals = request.importRenewals;
     this.#grant(key, stored, request.owner, token, request.importExpiresAtMs, request.ttlMs, renewals, request.value);
     counters.add(AT.imported, 1);
     completions.done(request.call, mail.STATUS_OK, 0, 0, token, 0);
@@ -345,10 +347,16 @@ export class ShardWriter {
     completions.held(call, owner, table.ttlMs, table.expiresAtMs, table.token, table.renewals, table.value);
   }
 
-  /** Runs a slice of work that no request asked for, if the log takes writes and there is room for its answers. */
-  #housekeeping(slice: () => boolean): boolean {
-    if (this.#p.log.refusal !== undefined || !this.#p.completions.roomy) return false;
-    return slice();
+  /** A slice of work that no request of this group asked for. Answers whether there was any. */
+  #keepHouse(): boolean {
+    if (this.#p.log.refusal !== undefined) return false;
+    let worked = false;
+    if (this.#sweep.due(this.#nowMs) && this.#canTakeMore) worked = this.#sweep.slice(this.#nowMs, this.#expire);
+    if (this.#ownerReleases.pending && this.#canTakeMore && this.#p.completions.roomy) {
+      this.#ownerReleases.slice(this.#removeReleased);
+      worked = true;
+    }
+    return worked;
   }
 
   /** Removes an expired lease that the sweep found; answers whether the group can take another. */
@@ -382,7 +390,8 @@ export class ShardWriter {
   }
 
   #logCeiling(): void {
-    const { tokens, frame } = this.#p;
+    const { tokens, frame, log } = this.#p;
+    if (log.refusal !== undefined) return;
     const ceiling = tokens.due;
     if (ceiling !== 0) {
       frame.ceiling(ceiling);
@@ -407,8 +416,9 @@ export class ShardWriter {
     if (this.#mustSync) p.tokens.durable(p.log.durableLsn);
     this.#publish();
     if (this.#wantsSync) p.log.requestSync();
-    p.completions.publish();
+    // Before the answers: they make the client send what had found no room.
     p.requests.release();
+    p.completions.publish();
     p.log.written(this.#lsn);
     this.#memory.afterPublish();
     p.counters.record('commitNs', (p.monotonicMs() - startedMs) * 1e6);
@@ -443,18 +453,19 @@ export class ShardWriter {
     const unknown = p.log.failed;
     p.table.reset(this.#start.roots);
     p.allocator.rollback();
-    // Tokens of a frame that may be on the disk after all stay used up.
-    if (!unknown) p.tokens.rewind(this.#start.token);
-    p.tokens.forgetWanted();
+    p.tokens.forgetAfter(this.#start.lsn);
+    this.#sweep.gaveUp(this.#nowMs);
     this.#lsn = this.#start.lsn;
     this.#barrier = false;
-    this.#ownerReleases.giveUp(this.#calls);
-    p.completions.rewind(this.#start.completions);
+    p.completions.dropGroup();
     const failure = failureOf(error);
     for (const call of this.#calls) p.completions.failed(call, failure, unknown);
-    if (unknown) p.completions.failKept(failure);
-    p.completions.publish();
+    for (const call of this.#ownerReleases.giveUp()) {
+      // Of one that began in an earlier group, some slices were carried out.
+      if (!this.#calls.includes(call)) p.completions.failed(call, failure, true);
+    }
     p.requests.release();
+    this.answerWaiting();
   }
 }
 
@@ -462,4 +473,3 @@ function failureOf(error: unknown): Failure {
   const code = error instanceof LeaseStoreError ? error.code : undefined;
   return mail.FAILURES.find((failure) => failure === code) ?? 'ERR_HOLDFAST_IO';
 }
-

@@ -124,14 +124,18 @@ export class Shard {
       segmentId: recovered.scan.lastSegmentId + 1,
       epoch: recovered.scan.lastEpoch + 1,
       lastLsn: recovered.lsn,
-      storeMs: nowMs(),
+      // When the store goes on is told by the frames of the opening; until they are there, it has not.
+      storeMs: recovered.lastStoreMs,
       salt: random(),
     });
     const tokens = new TokenSource(recovered.tokenFloor);
     const frame = new FrameBuilder();
     writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());
     const counters = new Counters(this.#control);
-    counters.set(AT.walBytes, recovered.scan.segments.reduce((sum, segment) => sum + segment.bytes, 0));
+    counters.set(
+      AT.walBytes,
+      recovered.scan.segments.reduce((sum, segment) => sum + segment.bytes, 0),
+    );
     const log = new LogKeeper(this.#control, wal, new Bell(this.#config.bell), counters, random, segmentBytesMax);
     this.#assemble(recovered, log, frame, tokens, counters, nowMs, durability);
   }
@@ -198,6 +202,7 @@ export class Shard {
     try {
       writer.sealTokens();
       log.mark(frame, nowMs());
+      writer.answerWaiting();
     } finally {
       log.close();
     }

@@ -40,6 +40,11 @@ export class Sweep {
     if (due < this.#dueMs) this.#dueMs = due;
   }
 
+  /** What the last slice did was dropped: tries again after a rest. */
+  gaveUp(nowMs: number): void {
+    this.#dueMs = Math.max(this.#boundMs(), nowMs + this.#intervalMs);
+  }
+
   /**
    * Works on a few leaves. `expire` removes the lease of a key, if it still is overdue, and answers whether another
    * may follow in this group. Answers whether anything changed.

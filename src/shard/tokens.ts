@@ -37,11 +37,6 @@ export class TokenSource {
     if (token > this.#last) this.#last = token;
   }
 
-  /** Gives back tokens of a group that was never published. */
-  rewind(last: number): void {
-    this.#last = last;
-  }
-
   /** The ceiling to log now, or 0: half of the lead is used up and no new ceiling is on its way. */
   get due(): number {
     return this.#wanted === 0 && this.#last > this.#ceiling - TOKEN_LEAD / 2 ? this.#last + TOKEN_LEAD : 0;
@@ -65,8 +60,8 @@ export class TokenSource {
     return this.#last > this.#ceiling;
   }
 
-  /** The log that held a wanted ceiling was given up. */
-  forgetWanted(): void {
-    this.#wanted = 0;
+  /** What was logged after `lsn` was given up. Tokens that went with it stay used up: some may be on the disk all the same. */
+  forgetAfter(lsn: number): void {
+    if (this.#wantedLsn > lsn) this.#wanted = 0;
   }
 }

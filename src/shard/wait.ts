@@ -28,13 +28,7 @@ export class Waiter {
   readonly #due: () => boolean;
 
   /** `due`: whether there is work that no request brought. */
-  constructor(
-    control: Control,
-    requests: RingReader,
-    spinMs: number,
-    monotonicMs: () => number,
-    due: () => boolean,
-  ) {
+  constructor(control: Control, requests: RingReader, spinMs: number, monotonicMs: () => number, due: () => boolean) {
     this.#control = control;
     this.#requests = requests;
     this.#spinMs = spinMs;

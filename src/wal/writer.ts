@@ -80,6 +80,11 @@ export class WalWriter implements FrameHome {
     return this.#durableLsn;
   }
 
+  /** Whether a failure was final: no call succeeds any more. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /**
    * Appends a frame finished for this segment, with `count` records from `lastLsn + 1` on. It survives the process,
    * not yet a power cut. Answers the position behind the frame.

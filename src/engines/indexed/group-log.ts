@@ -112,7 +112,7 @@ export class GroupLog {
       this.#finish();
       if (synced || tokens.uncovered) this.sync();
     } catch (error) {
-      tokens.forgetWanted();
+      tokens.forgetAfter(this.#wal.lastLsn);
       throw error;
     }
     if (ceiling !== 0) this.#ceiling = ceiling;

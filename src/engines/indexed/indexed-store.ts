@@ -168,7 +168,6 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
   #commit(operations: readonly Operation[], synced: boolean): Answer[] {
     const { index, tokens, journal } = this.#parts;
     const nowMs = this.#parts.nowMs();
-    const tokenBefore = tokens.last;
     const before: (LeaseRecord | undefined)[] = [];
     const changes: Change[] = [];
     const decisions: Decision[] = [];
@@ -183,7 +182,6 @@ export class IndexedStore<V> extends EngineWrites<V> implements LeaseStore<V> {
       if (changes.length > 0) journal?.append(changes, nowMs, tokens, synced);
     } catch (error) {
       for (let i = changes.length - 1; i >= 0; i--) index.restore(changes[i].key, before[i]);
-      tokens.rewind(tokenBefore);
       throw error;
     }
     for (let i = 0; i < operations.length; i++) this.#counts.add(operations[i], decisions[i]);

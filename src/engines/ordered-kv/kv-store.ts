@@ -207,7 +207,7 @@ export class KvStore<V> extends EngineWrites<V> implements AsyncLeaseStore<V> {
     try {
       await this.#parts.kv.write(changes, mustSync);
     } catch (error) {
-      tokens.forgetWanted();
+      tokens.forgetAfter(this.#written);
       throw error;
     }
     this.#written++;

@@ -1,0 +1,81 @@
+import * as assert from 'uvu/assert';
+import * as mail from '../../native-layout/mailbox.js';
+import type { LeaseRecord } from '../../src/engines/semantics/lease-record.js';
+import { decide, type Operation, type Tokens } from '../../src/engines/semantics/rules.js';
+import type { Answer } from './shard-driver.js';
+import type { StoredLease } from './stored-leases.js';
+
+/** Status of each refusal, as it travels. */
+const STATUS = {
+  held: mail.STATUS_HELD,
+  changed: mail.STATUS_CHANGED,
+  expired: mail.STATUS_EXPIRED,
+  superseded: mail.STATUS_SUPERSEDED,
+  unknown: mail.STATUS_UNKNOWN,
+} as const;
+
+/**
+ * What a shard holds according to the rules of leases that all engines share, kept in a map. It is told each operation
+ * with the shard's answer, in order; a granted token is taken from the shard once it is seen to rise.
+ */
+export class LeaseModel implements Tokens {
+  readonly records = new Map<string, LeaseRecord>();
+  /** The highest token ever handed out or imported. */
+  token = 0;
+  #granted = 0;
+
+  next(): number {
+    assert.ok(this.#granted > this.token, `token ${this.#granted} is above ${this.token}`);
+    this.token = this.#granted;
+    return this.#granted;
+  }
+
+  raise(token: number): void {
+    this.token = Math.max(this.token, token);
+  }
+
+  /** Checks the answer that the shard gave, and does the same. */
+  apply(operation: Operation, nowMs: number, answer: Answer, where: string): void {
+    this.#granted = answer.token;
+    const { key } = operation;
+    const before = this.records.get(key);
+    const { answer: expected, change } = decide(operation, before, nowMs, this);
+    const said = expected.ok ? mail.STATUS_OK : STATUS[expected.reason];
+    assert.is(answer.status, said, `${where}: ${operation.kind} ${key}`);
+    if (!expected.ok && expected.reason === 'held') {
+      const { owner, token, expiresAtMs, ttlMs, renewals, value } = answer;
+      assert.equal({ owner, token, expiresAtMs, ttlMs, renewals, value }, storedLease(expected.current), where);
+    }
+    if (change === undefined) return;
+    if (change.kind === 'remove') {
+      this.records.delete(key);
+      return;
+    }
+    this.records.set(key, change.record);
+    const { token, expiresAtMs, renewals } = change.record;
+    if (operation.kind === 'import') return;
+    assert.equal([answer.token, answer.expiresAtMs, answer.renewals], [token, expiresAtMs, renewals], where);
+  }
+
+  /** The shard may have swept any lease whose deadline has passed, and no other. */
+  expectSame(found: ReadonlyMap<string, StoredLease>, nowMs: number, where: string): void {
+    for (const [key, record] of this.records) {
+      const lease = found.get(key);
+      if (lease === undefined) assert.ok(record.expiresAtMs <= nowMs, `${where}: ${key} is gone`);
+      else assert.equal(lease, storedLease(record), `${where}: ${key}`);
+    }
+    for (const key of found.keys()) assert.ok(this.records.has(key), `${where}: ${key} came from nowhere`);
+  }
+}
+
+export function storedLease(record: LeaseRecord): StoredLease {
+  const { owner, token, expiresAtMs, ttlMs, renewals, value } = record;
+  return {
+    owner,
+    token,
+    expiresAtMs,
+    ttlMs,
+    renewals,
+    value: value === undefined ? undefined : Buffer.from(value).toString(),
+  };
+}
