@@ -4,6 +4,7 @@ import type { ClientBell } from '../mailbox/client-bell.js';
 import { Calls, type Target } from './calls.js';
 import type { Mailbox } from './mailbox.js';
 import { Pump } from './pump.js';
+import type { Prepared } from './prepared.js';
 import type { Outgoing } from './request-writer.js';
 
 /** Requests to mailboxes, completions to their callers, and the bound on how many may be under way. */
@@ -38,14 +39,16 @@ export class Dispatcher {
   /** Takes a request on its way; {@link send} makes it go. Refuses when too many are under way. */
   post(shard: number, out: Outgoing, target: Target, index: number): void {
     if (this.#calls.size >= this.#pendingMax) throw overloaded(this.#pendingMax);
-    this.postQuietly(shard, out, target, index);
-  }
-
-  /** As {@link post}, for a caller that bounds its own requests. */
-  postQuietly(shard: number, out: Outgoing, target: Target, index: number): void {
     if (this.#closed) throw closedError();
     out.call = this.#calls.add(target, index, shard);
     this.#mailboxes[shard].post(out);
+  }
+
+  /** As {@link post}, for one request of a batch, whose sender bounds how many are under way. */
+  postPrepared(prepared: Prepared, i: number, target: Target, index: number): void {
+    if (this.#closed) throw closedError();
+    const shard = prepared.shard(i);
+    this.#mailboxes[shard].postRecord(prepared.words, prepared.start(i), this.#calls.add(target, index, shard));
   }
 
   send(shard: number): void {

@@ -1,3 +1,4 @@
+import { REQUEST_CALL } from '../../native-layout/mailbox.js';
 import type { Control } from '../memory/control.js';
 import { RingReader, RingWriter } from '../mailbox/ring.js';
 import { ringDoorbell } from '../shard/wait.js';
@@ -28,6 +29,19 @@ export class Mailbox {
       return;
     }
     outgoing.write(this.#requests.words, this.#requests.bytes, this.#requests.reserve(words));
+  }
+
+  /** Puts an encoded request into the ring, or behind those that wait. */
+  postRecord(source: Uint32Array, from: number, call: number): void {
+    const words = source[from];
+    source[from + REQUEST_CALL] = call;
+    if (this.#backlog.length > 0 || !this.#requests.fits(words)) {
+      this.#backlog.push(source.slice(from, from + words));
+      return;
+    }
+    const target = this.#requests.words;
+    const at = this.#requests.reserve(words);
+    for (let i = 1; i < words; i++) target[at + i] = source[from + i];
   }
 
   /** Shows the shard what was posted, and wakes it if it sleeps. */

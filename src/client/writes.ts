@@ -31,6 +31,7 @@ import type {
 import type { ValueCodec } from '../value-codec.js';
 import type { Completion } from './completion.js';
 import type { Dispatcher } from './dispatcher.js';
+import { Prepared } from './prepared.js';
 import { Outgoing } from './request-writer.js';
 import type { Router } from './router.js';
 import { Batch, readAcquired, readReleased, readRenewed, Single } from './targets.js';
@@ -69,23 +70,18 @@ export class Writes<V> implements LeaseWrites<V> {
 
   async acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]> {
     const durability = checkWriteOptions(options);
-    const checked = checkRequests(requests).map((request, i) => {
+    const prepared = new Prepared();
+    const asked = checkRequests(requests).map((request, i) => {
       const field = `requests[${i}]`;
       const { key, owner, ttlMs, value } = checkAcquireRequest(request, field);
-      const encoded = this.#codec.encode(value, `${field}.value`);
-      this.#encoder.encode(this.#key, key, `${field}.key`);
-      const { type, id } = key as ActorKey;
-      return { asked: { key: { type, id }, owner: owner as string, value: value as V | undefined }, ttlMs, encoded, field };
-    });
-    for (const { asked, field } of checked) this.#encoder.owner(asked.owner, `${field}.owner`);
-    const read = (completion: Completion, i: number) => readAcquired(completion, checked[i].asked, this.#codec);
-    return this.#many(checked.length, read, (i) => {
-      const { asked, ttlMs, encoded, field } = checked[i];
-      const out = this.#addressed(mail.OP_ACQUIRE, asked.key, field, durability);
-      out.owner = this.#encoder.owner(asked.owner);
+      const out = this.#addressed(mail.OP_ACQUIRE, key, `${field}.key`, durability);
+      out.owner = this.#encoder.owner(owner, `${field}.owner`);
       out.ttlMs = ttlMs;
-      return out.withValue(encoded);
+      prepared.add(out.withValue(this.#codec.encode(value, `${field}.value`)), this.#shard);
+      const { type, id } = key as ActorKey;
+      return { key: { type, id }, owner: owner as string, value: value as V | undefined };
     });
+    return this.#sendAll(prepared, (completion, i) => readAcquired(completion, asked[i], this.#codec));
   }
 
   async renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed> {
@@ -99,16 +95,14 @@ export class Writes<V> implements LeaseWrites<V> {
 
   async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
     const durability = checkWriteOptions(options);
-    const list = checkRequests(requests);
-    const checked = list.map((request, i) => checkRenewRequest(request, `requests[${i}]`));
-    // Refuse the whole batch before any of it is sent.
-    for (let i = 0; i < checked.length; i++) this.#encoder.encode(this.#key, checked[i].key, `requests[${i}].key`);
-    return this.#many(checked.length, readRenewed, (i) => {
-      const { key, token, ttlMs } = checked[i];
-      const out = this.#addressed(mail.OP_RENEW, key, 'key', durability);
+    const prepared = new Prepared();
+    for (const [i, request] of checkRequests(requests).entries()) {
+      const { key, token, ttlMs } = checkRenewRequest(request, `requests[${i}]`);
+      const out = this.#addressed(mail.OP_RENEW, key, `requests[${i}].key`, durability);
       out.token = token;
-      return withTtl(out, ttlMs);
-    });
+      prepared.add(withTtl(out, ttlMs), this.#shard);
+    }
+    return this.#sendAll(prepared, readRenewed);
   }
 
   async release(grant: Grant, options?: WriteOptions): Promise<Released> {
@@ -153,24 +147,19 @@ export class Writes<V> implements LeaseWrites<V> {
   }
 
   async #importWindow(leases: readonly Lease<V>[], from: number): Promise<number> {
-    const checked = leases.map((lease, i) => {
+    const prepared = new Prepared();
+    for (const [i, lease] of leases.entries()) {
       const field = `leases[${from + i}]`;
-      const fields = checkImport(lease, field);
-      this.#encoder.encode(this.#key, fields.key, `${field}.key`);
-      this.#encoder.owner(fields.owner, `${field}.owner`);
-      return { ...fields, encoded: this.#codec.encode(fields.value, `${field}.value`) };
-    });
-    const read = (completion: Completion) => completion.status === mail.STATUS_OK;
-    const results = await this.#many(checked.length, read, (i) => {
-      const { key, owner, token, expiresAtMs, ttlMs, renewals, encoded } = checked[i];
-      const out = this.#addressed(mail.OP_IMPORT, key, 'key', undefined);
-      out.owner = this.#encoder.owner(owner);
+      const { key, owner, token, expiresAtMs, ttlMs, renewals, value } = checkImport(lease, field);
+      const out = this.#addressed(mail.OP_IMPORT, key, `${field}.key`, undefined);
+      out.owner = this.#encoder.owner(owner, `${field}.owner`);
       out.token = token;
       out.expiresAtMs = expiresAtMs;
       out.ttlMs = ttlMs;
       out.renewals = renewals;
-      return out.withValue(encoded);
-    });
+      prepared.add(out.withValue(this.#codec.encode(value, `${field}.value`)), this.#shard);
+    }
+    const results = await this.#sendAll(prepared, (completion) => completion.status === mail.STATUS_OK);
     let imported = 0;
     for (const result of results) {
       if (result === true) imported++;
@@ -186,31 +175,29 @@ export class Writes<V> implements LeaseWrites<V> {
     return out;
   }
 
+  /** Where the operation that was addressed last goes. */
+  get #shard(): number {
+    return this.#router.shardOf(this.#key);
+  }
+
   #send<R>(out: Outgoing, read: (completion: Completion) => R): Promise<R> {
     const single = new Single(read);
-    const shard = this.#router.shardOf(this.#key);
+    const shard = this.#shard;
     this.#dispatcher.post(shard, out, single, 0);
     this.#dispatcher.send(shard);
     return single.promise;
   }
 
-  /** Sends the operations of a batch window by window, so that one call of any size leaves the mailboxes room. */
-  async #many<R>(
-    size: number,
-    read: (completion: Completion, index: number) => R,
-    prepare: (index: number) => Outgoing,
-  ): Promise<(R | Failed)[]> {
+  /** Sends a batch window by window, so that one call of any size leaves the mailboxes room. */
+  async #sendAll<R>(prepared: Prepared, read: (completion: Completion, index: number) => R): Promise<(R | Failed)[]> {
     const results: (R | Failed)[] = [];
-    for (let from = 0; from < size; from += WINDOW) {
-      const count = Math.min(WINDOW, size - from);
+    for (let from = 0; from < prepared.size; from += WINDOW) {
+      const count = Math.min(WINDOW, prepared.size - from);
       const batch = new Batch<R>(count, from === 0 ? read : (completion, i) => read(completion, from + i));
-      for (let i = 0; i < count; i++) {
-        const out = prepare(from + i);
-        this.#dispatcher.postQuietly(this.#router.shardOf(this.#key), out, batch, i);
-      }
+      for (let i = 0; i < count; i++) this.#dispatcher.postPrepared(prepared, from + i, batch, i);
       this.#dispatcher.sendAll();
       const done = await batch.promise;
-      if (count === size) return done;
+      if (count === prepared.size) return done;
       for (const result of done) results.push(result);
     }
     return results;
