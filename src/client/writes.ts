@@ -96,13 +96,30 @@ export class Writes<V> implements LeaseWrites<V> {
   async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
     const durability = checkWriteOptions(options);
     const prepared = new Prepared();
-    for (const [i, request] of checkRequests(requests).entries()) {
-      const { key, token, ttlMs } = checkRenewRequest(request, `requests[${i}]`);
-      const out = this.#addressed(mail.OP_RENEW, key, `requests[${i}].key`, durability);
-      out.token = token;
-      prepared.add(withTtl(out, ttlMs), this.#shard);
+    const list = checkRequests(requests);
+    for (let i = 0; i < list.length; i++) {
+      const request = list[i];
+      try {
+        this.#prepareRenew(prepared, request, 'requests[]', 'requests[].key', durability);
+      } catch {
+        // Names are made for the one that is wrong, not for each that is not.
+        this.#prepareRenew(prepared, request, `requests[${i}]`, `requests[${i}].key`, durability);
+      }
     }
     return this.#sendAll(prepared, readRenewed);
+  }
+
+  #prepareRenew(
+    prepared: Prepared,
+    request: unknown,
+    field: string,
+    keyField: string,
+    durability: Durability | undefined,
+  ): void {
+    const { key, token, ttlMs } = checkRenewRequest(request, field);
+    const out = this.#addressed(mail.OP_RENEW, key, keyField, durability);
+    out.token = token;
+    prepared.add(withTtl(out, ttlMs), this.#shard);
   }
 
   async release(grant: Grant, options?: WriteOptions): Promise<Released> {
