@@ -1,4 +1,4 @@
-import type { AsyncLeaseStore, LeaseStore } from './engines/engine.js';
+import type { AsyncLeaseStore, LeaseStore } from './lease-store.js';
 import type { CowBtreeStore } from './engines/cow-btree/store.js';
 import type { StoreOptions } from './options.js';
 import { checkPlatform } from './platform.js';
@@ -38,7 +38,7 @@ export type {
   Progress,
   SnapshotOptions,
   Supports,
-} from './engines/engine.js';
+} from './lease-store.js';
 export { type ErrorCode, LeaseStoreError, type Outcome } from './errors.js';
 export type * from './lease.js';
 export type { Percentiles } from './metrics/histogram.js';

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { NODE_BYTES_DEFAULT, SHARDS_MAX } from '../native-layout/format.js';
-import type { EngineName, Progress } from './engines/engine.js';
+import type { EngineName, Progress } from './lease-store.js';
 import { invalidArgument, LeaseStoreError } from './errors.js';
 import type { Durability } from './lease.js';
 import type { ValueEncoding } from './manifest.js';

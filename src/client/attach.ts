@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { StoreTime, systemClock, type TimeBase } from '../clock.js';
-import type { LeaseReads, LeaseSnapshot, SnapshotOptions } from '../engines/engine.js';
+import type { LeaseReads, LeaseSnapshot, SnapshotOptions } from '../lease-store.js';
 import { LeaseStoreError } from '../errors.js';
 import { checkSnapshotAge } from '../arguments.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../lease.js';

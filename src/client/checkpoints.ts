@@ -1,7 +1,7 @@
-import { AT } from '../shard/counters.js';
+import { AT } from '../metrics/counters.js';
 import type { CheckpointOrder } from '../shard/checkpoint-order.js';
 import type { Control } from '../memory/control.js';
-import type { SavedCheckpoint } from '../recovery/save.js';
+import type { SavedCheckpoint } from '../shard/checkpoint-order.js';
 import type { ShardConfig } from '../shard/shard.js';
 import type { MaintenancePool } from './maintenance-pool.js';
 

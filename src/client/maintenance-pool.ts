@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import type { Control } from '../memory/control.js';
-import type { SavedCheckpoint } from '../recovery/save.js';
+import type { SavedCheckpoint } from '../shard/checkpoint-order.js';
 import { Bell } from '../shard/bell.js';
 import type { CheckpointOrder } from '../shard/checkpoint-order.js';
 

@@ -10,7 +10,7 @@ import {
   checkRequests,
   checkWriteOptions,
 } from '../arguments.js';
-import type { LeaseWrites } from '../engines/engine.js';
+import type { LeaseWrites } from '../lease-store.js';
 import { LeaseStoreError } from '../errors.js';
 import { Key, KeyEncoder } from '../key.js';
 import type {

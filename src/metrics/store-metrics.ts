@@ -1,6 +1,6 @@
 import * as layout from '../../native-layout/shard-control.js';
 import { type Control, readCommit } from '../memory/control.js';
-import { AT } from '../shard/counters.js';
+import { AT } from './counters.js';
 import { type Percentiles, percentiles } from './histogram.js';
 
 /** One shard as its shared counters tell it, at some moment of the last microseconds. Times in ms unless said. */

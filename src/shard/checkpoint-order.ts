@@ -5,8 +5,10 @@ import { Control, readCommit } from '../memory/control.js';
 import { PinRow } from '../memory/pins.js';
 import { Slabs, type SlabsHandle } from '../memory/slabs.js';
 import { type SavedCheckpoint, saveCheckpoint, writeCheckpoint } from '../recovery/save.js';
+
+export type { SavedCheckpoint } from '../recovery/save.js';
 import { Bell } from './bell.js';
-import { AT } from './counters.js';
+import { AT } from '../metrics/counters.js';
 
 /** A checkpoint to be made of one shard by a thread that is not its own. Plain data. */
 export interface CheckpointOrder {

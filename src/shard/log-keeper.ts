@@ -5,7 +5,7 @@ import type { FrameBuilder } from '../wal/frame-builder.js';
 import type { WalWriter } from '../wal/writer.js';
 import type { Bell } from './bell.js';
 import type { Failure } from './completions.js';
-import { AT, type Counters } from './counters.js';
+import { AT, type Counters } from '../metrics/counters.js';
 
 /** A segment rolls at this length, so that a checkpoint frees space in steps. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;

@@ -2,7 +2,7 @@ import type { NodeAllocator } from '../memory/allocator.js';
 import type { Commits } from '../memory/commits.js';
 import type { LeaseTable } from '../table/lease-table.js';
 import { VALUE_BYTES_MAX } from '../../native-layout/format.js';
-import { AT, type Counters } from './counters.js';
+import { AT, type Counters } from '../metrics/counters.js';
 
 /** Retired nodes are looked through in lots: few enough that reused nodes are still in the cache. */
 const RECLAIM_LOT = 128;

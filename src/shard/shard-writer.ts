@@ -9,7 +9,7 @@ import type { Control } from '../memory/control.js';
 import type { LeaseTable, Roots } from '../table/lease-table.js';
 import type { FrameBuilder } from '../wal/frame-builder.js';
 import type { Completions, Failure } from './completions.js';
-import { AT, type Counters } from './counters.js';
+import { AT, type Counters } from '../metrics/counters.js';
 import { shutGate } from './gate.js';
 import type { LogKeeper } from './log-keeper.js';
 import type { MemoryGuard } from './memory-guard.js';

@@ -15,7 +15,7 @@ import { settleLog } from '../wal/settle.js';
 import { WalWriter } from '../wal/writer.js';
 import { Bell } from './bell.js';
 import { Completions } from './completions.js';
-import { AT, Counters } from './counters.js';
+import { AT, Counters } from '../metrics/counters.js';
 import { LogKeeper } from './log-keeper.js';
 import { type LoopParts, runLoop } from './loop.js';
 import { MemoryGuard } from './memory-guard.js';

@@ -10,7 +10,7 @@ import { Key, KeyEncoder } from '../../src/key.js';
 import type { Durability } from '../../src/lease.js';
 import { ClientBell } from '../../src/mailbox/client-bell.js';
 import { createRing } from '../../src/mailbox/ring.js';
-import { Control, readCommit } from '../../src/memory/control.js';
+import { type Commit, Control, readCommit } from '../../src/memory/control.js';
 import { claimRow } from '../../src/memory/pins.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import type { OnRestart } from '../../src/options.js';
@@ -274,9 +274,14 @@ export class ShardDriver {
     return checkpointShard(this.options.files, order);
   }
 
+  /** The commit that readers see. */
+  get published(): Commit {
+    return readCommit(this.control, this.control.current);
+  }
+
   /** What readers see, after a check that it is sound. */
   leases(): Map<string, StoredLease> {
-    return storedLeases(this.slabs, readCommit(this.control, this.control.current));
+    return storedLeases(this.slabs, this.published);
   }
 
   close(): void {

@@ -16,7 +16,7 @@ import type { Control } from '../../memory/control.js';
 import { claimRow } from '../../memory/pins.js';
 import type { ResolvedOptions } from '../../options.js';
 import { availableCores } from '../../platform.js';
-import { AT } from '../../shard/counters.js';
+import { AT } from '../../metrics/counters.js';
 import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
 import { openManifest } from './layout.js';
 import { reserveSharedMemory } from './shared-memory.js';

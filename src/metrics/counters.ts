@@ -8,7 +8,7 @@ import {
   histogramIndex,
 } from '../../native-layout/shard-control.js';
 import type { Control } from '../memory/control.js';
-import { bucketOf } from '../metrics/histogram.js';
+import { bucketOf } from './histogram.js';
 
 type Indices<K extends string> = { readonly [N in K]: number };
 

@@ -1,0 +1,132 @@
+import type {
+  Acquired,
+  AcquireOptions,
+  AcquireRequest,
+  ActorKey,
+  CountOptions,
+  Failed,
+  Grant,
+  Lease,
+  LeaseRange,
+  LeaseView,
+  Released,
+  Renewed,
+  RenewOptions,
+  RenewRequest,
+  WriteOptions,
+} from './lease.js';
+
+/** The engines that can stand behind a store. */
+export type EngineName = 'cow-btree' | 'memory' | 'mmap-wal' | 'append-log' | 'rocksdb' | 'lsm';
+
+/** What an engine truly does. What is absent is refused with a clear error, never imitated. */
+export interface Supports {
+  /** Survives the end of the process. */
+  readonly persistence: boolean;
+  /** Takes `durability: 'synced'`. */
+  readonly synced: boolean;
+  /** Reads answer synchronously. */
+  readonly syncReads: boolean;
+  readonly snapshots: boolean;
+  /** `consistentSnapshot` is one cut across everything. */
+  readonly consistentSnapshots: boolean;
+  readonly backup: boolean;
+  /** Other threads can read through `attach`. */
+  readonly attach: boolean;
+}
+
+export interface SnapshotOptions {
+  /** After this age an idle snapshot may be ousted to free its memory. Default 60,000. */
+  readonly maxAgeMs?: number;
+}
+
+export interface BackupOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** How far a long piece of work has come. */
+export interface Progress {
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Reads that answer on the calling thread. */
+export interface LeaseReads<V> {
+  /** The live lease of a key. */
+  get(key: ActorKey): Lease<V> | undefined;
+  /** Whether `token` is the live grant of the key. */
+  check(key: ActorKey, token: number): boolean;
+  /** Leases in key order (within one owner and across types alike). Breaking out of the loop frees what it holds. */
+  range(range?: LeaseRange): IterableIterator<Lease<V>>;
+  /** Visits leases in place, without copying them; return `false` to stop. Answers how many were visited. */
+  forEach(range: LeaseRange, visit: (view: LeaseView<V>) => boolean | undefined | void): number;
+  /** Stored leases in the range (expired but unswept ones included), or only live ones. */
+  count(range?: LeaseRange, options?: CountOptions): number;
+}
+
+/** Reads that never change, until closed or ousted. Expiry is judged at the snapshot's own instant. */
+export interface LeaseSnapshot<V> extends LeaseReads<V>, Disposable {
+  /** Store time at which the snapshot judges expiry, ms since the epoch. */
+  readonly atMs: number;
+  close(): void;
+}
+
+/** Writes are promises in every engine. */
+export interface LeaseWrites<V> {
+  acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>>;
+  acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]>;
+  renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed>;
+  renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]>;
+  release(grant: Grant, options?: WriteOptions): Promise<Released>;
+  /** Releases what the owner held when the call began; in slices, not atomically. */
+  releaseOwner(owner: string): Promise<{ readonly released: number }>;
+  /**
+   * Bulk load that keeps owners, deadlines and tokens. Takes what is newer than what is stored: a higher token, or the
+   * same one with more renewals. So it can be run again, and never lowers a token.
+   */
+  import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }>;
+}
+
+interface Lifecycle extends AsyncDisposable {
+  readonly engine: EngineName;
+  readonly supports: Supports;
+  /** Resolves once everything acknowledged so far is on the disk. */
+  flush(): Promise<void>;
+  checkpoint(): Promise<void>;
+  backup(directory: string, options?: BackupOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A store of leases whose reads are synchronous. */
+export interface LeaseStore<V = unknown> extends LeaseReads<V>, LeaseWrites<V>, Lifecycle {
+  /** One commit per shard, frozen. */
+  snapshot(options?: SnapshotOptions): LeaseSnapshot<V>;
+  /** One cut across all shards. */
+  consistentSnapshot(options?: SnapshotOptions): Promise<LeaseSnapshot<V>>;
+  metrics(): unknown;
+}
+
+type MaybePromise<T> = T | Promise<T>;
+
+/** {@link LeaseSnapshot} with reads that may be promises. */
+export interface AsyncLeaseSnapshot<V> extends AsyncDisposable {
+  readonly atMs: number;
+  get(key: ActorKey): MaybePromise<Lease<V> | undefined>;
+  check(key: ActorKey, token: number): MaybePromise<boolean>;
+  range(range?: LeaseRange): IterableIterator<Lease<V>> | AsyncIterableIterator<Lease<V>>;
+  count(range?: LeaseRange, options?: CountOptions): MaybePromise<number>;
+  close(): MaybePromise<void>;
+}
+
+/** What every engine implements: code written with `await` and `for await` runs on any of them. */
+export interface AsyncLeaseStore<V = unknown> extends LeaseWrites<V>, Lifecycle {
+  get(key: ActorKey): MaybePromise<Lease<V> | undefined>;
+  check(key: ActorKey, token: number): MaybePromise<boolean>;
+  range(range?: LeaseRange): IterableIterator<Lease<V>> | AsyncIterableIterator<Lease<V>>;
+  count(range?: LeaseRange, options?: CountOptions): MaybePromise<number>;
+  snapshot(options?: SnapshotOptions): MaybePromise<AsyncLeaseSnapshot<V> | LeaseSnapshot<V>>;
+  consistentSnapshot(options?: SnapshotOptions): Promise<AsyncLeaseSnapshot<V> | LeaseSnapshot<V>>;
+  metrics(): unknown;
+}
