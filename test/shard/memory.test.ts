@@ -1,0 +1,90 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import * as mail from '../../native-layout/mailbox.js';
+import { claimRow, PinRow } from '../../src/memory/pins.js';
+import { AT } from '../../src/metrics/counters.js';
+import { FaultFileSystem } from '../support/fault-file-system.js';
+import { type Answer, HandClock, ShardDriver } from '../support/shard-driver.js';
+
+const TTL = 3_600_000;
+
+/** A shard that takes no more leases; answers the tokens of those that it has, by key. */
+function fill(): { shard: ShardDriver; clock: HandClock; files: FaultFileSystem; held: Map<string, number> } {
+  const files = new FaultFileSystem();
+  const clock = new HandClock();
+  const shard = ShardDriver.open({ files, clock, memoryBytes: 1 << 21 });
+  const held = new Map<string, number>();
+  for (let i = 0; ; i++) {
+    const key = `chat/${(i * 7919) % 1_000_003}`;
+    const answer = shard.answer(shard.acquire(key, `n${i % 10}`, TTL, { value: 'v'.repeat(i % 900) }));
+    if (answer.status === mail.STATUS_FAILED) {
+      assert.equal([answer.code, answer.unknown], ['ERR_HOLDFAST_FULL', false]);
+      break;
+    }
+    held.set(key, answer.token);
+  }
+  assert.ok(held.size > 500, `${held.size} leases`);
+  return { shard, clock, files, held };
+}
+
+function isOk({ status }: Answer): boolean {
+  return status === mail.STATUS_OK;
+}
+
+test('memory that is full stops growth, not renewals and releases, and growth goes on when there is room', () => {
+  const { shard, held } = fill();
+  for (let round = 0; round < 5; round++) {
+    const renewals = [...held].map(([key, token]) => shard.renew(key, token));
+    shard.settle();
+    for (const { answer } of renewals) assert.ok(isOk(answer));
+  }
+  const [first] = held;
+  assert.is(shard.answer(shard.renew(...first, { value: 'w'.repeat(4000) })).code, 'ERR_HOLDFAST_FULL');
+  for (const [key, token] of [...held].slice(0, 100)) assert.ok(isOk(shard.answer(shard.release(key, token))));
+  assert.ok(isOk(shard.answer(shard.acquire('zoo/1', 'n1', TTL))));
+});
+
+test('a full shard is recovered into the same memory, from its log and from a checkpoint', () => {
+  const { shard, clock, files } = fill();
+  const before = shard.leases();
+  const killed = ShardDriver.open({ files: files.afterKill(), clock, memoryBytes: 1 << 21 });
+  assert.equal(killed.leases(), before);
+  shard.syncInBackground();
+  shard.checkpoint();
+  shard.close();
+  const again = ShardDriver.open({ files, clock, memoryBytes: 1 << 21 });
+  assert.equal(again.leases(), before);
+  assert.throws(
+    () => ShardDriver.open({ files: files.afterKill(), clock, memoryBytes: 1 << 20 }),
+    (error: { code?: string }) => error.code === 'ERR_HOLDFAST_FULL',
+  );
+});
+
+test('a reader that stays on an old commit holds writes up at worst; they go on when it is gone', () => {
+  const { shard, held } = fill();
+  const pins = new PinRow(shard.control, claimRow([shard.control]));
+  const pin = pins.acquire();
+  const renewals = [...held].map(([key, token]) => shard.renew(key, token));
+  shard.settle();
+  const waiting = renewals.filter(({ done }) => !done).length;
+  assert.ok(waiting > 0, 'a whole copy does not fit beside the old one');
+  pins.release(pin);
+  shard.settle();
+  for (const { answer } of renewals) assert.ok(isOk(answer));
+});
+
+test('an idle snapshot is given up for memory', () => {
+  const { shard, held } = fill();
+  const pins = new PinRow(shard.control, claimRow([shard.control]));
+  const pin = pins.acquire();
+  pins.rest(pin, 2 ** 31 - 1);
+  for (let round = 0; round < 2; round++) {
+    const renewals = [...held].map(([key, token]) => shard.renew(key, token));
+    shard.settle();
+    for (const { answer } of renewals) assert.ok(isOk(answer));
+  }
+  assert.not(pins.resume(pin));
+  assert.is(shard.control.doubles[AT.snapshotsOusted], 1);
+});
+
+test.run();
