@@ -1,4 +1,4 @@
-import { HEALTH_CLOCK_CLAMPED } from '../../../native-layout/shard-control.js';
+import { HEALTH_CLOCK_CLAMPED, HEALTH_SYNC_FAILED } from '../../../native-layout/shard-control.js';
 import { Checkpoints } from '../../client/checkpoints.js';
 import { Dispatcher } from '../../client/dispatcher.js';
 import { Mailbox } from '../../client/mailbox.js';
@@ -60,7 +60,10 @@ async function openLocked<V>(
     const readerRow = claimRow(controls);
     const maintenanceRow = claimRow(controls);
     const logs = controls.map((control, i) => ({ control, directory: configs[i].directory }));
-    const maintenance = new MaintenancePool(memory.bell, options.syncIntervalMs, logs, () => {});
+    const maintenance = new MaintenancePool(memory.bell, options.syncIntervalMs, logs, () => {
+      // Nobody syncs the logs any more, so no further write can be promised to reach the disk.
+      for (const control of controls) control.raise(HEALTH_SYNC_FAILED);
+    });
     const checkpoints = new Checkpoints(maintenance, configs, controls, maintenanceRow, options.checkpointWalBytesMin);
     return new CowBtreeStore<V>({
       options,
