@@ -17,35 +17,38 @@ export interface LoadedCheckpoint {
   readonly nodes: number;
   readonly bytes: number;
   readonly roots: Roots;
-  /** Newer checkpoints that could not be read, and why. */
-  readonly damaged: readonly { readonly path: string; readonly why: string }[];
 }
 
-/**
- * Loads the newest checkpoint that is good into empty slabs, or none if there is none at all.
- *
- * @throws ERR_HOLDFAST_CORRUPT if there are checkpoints and all of them are damaged: the log alone does not reach back
- */
+/** A checkpoint that could not be read, and why. */
+export interface DamagedCheckpoint extends CheckpointFile {
+  readonly error: LeaseStoreError;
+}
+
+export interface LoadedNewest {
+  /** Undefined if there is no good one; until the second was made, the log alone tells everything. */
+  readonly checkpoint: LoadedCheckpoint | undefined;
+  /** Those that are newer, newest first. */
+  readonly damaged: readonly DamagedCheckpoint[];
+}
+
+/** Loads the newest checkpoint that is good into empty slabs. */
 export function loadNewestCheckpoint(
   files: FileSystem,
   directory: string,
   owner: LogOwner,
   slabs: Slabs,
   onProgress: (done: number, total: number) => void,
-): LoadedCheckpoint | undefined {
-  const damaged: { path: string; why: string }[] = [];
-  let last: unknown;
+): LoadedNewest {
+  const damaged: DamagedCheckpoint[] = [];
   for (const file of listCheckpoints(files, directory)) {
     try {
-      return { ...load(files, file, owner, slabs, onProgress), damaged };
+      return { checkpoint: load(files, file, owner, slabs, onProgress), damaged };
     } catch (error) {
       if (!(error instanceof LeaseStoreError) || error.code !== 'ERR_HOLDFAST_CORRUPT') throw error;
-      damaged.push({ path: file.path, why: error.message });
-      last = error;
+      damaged.push({ ...file, error });
     }
   }
-  if (last !== undefined) throw last;
-  return undefined;
+  return { checkpoint: undefined, damaged };
 }
 
 function load(
@@ -54,7 +57,7 @@ function load(
   owner: LogOwner,
   slabs: Slabs,
   onProgress: (done: number, total: number) => void,
-): Omit<LoadedCheckpoint, 'damaged'> {
+): LoadedCheckpoint {
   const reader = openCheckpoint(files, file.path, file.cutLsn, { ...owner, nodeBytes: slabs.nodeBytes });
   try {
     const { meta, summary } = reader;

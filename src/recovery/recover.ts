@@ -7,7 +7,7 @@ import { TreeDamage } from '../tree/check.js';
 import { scanWal, type WalScan } from '../wal/reader.js';
 import type { LogOwner } from '../wal/segment.js';
 import { type CommitReport, checkCommit, NodeSet } from './check.js';
-import { type LoadedCheckpoint, loadNewestCheckpoint } from './load.js';
+import { type DamagedCheckpoint, type LoadedCheckpoint, loadNewestCheckpoint } from './load.js';
 import { Replay } from './replay.js';
 
 export interface RecoveryOptions {
@@ -30,6 +30,8 @@ export interface Recovered {
   readonly scan: WalScan;
   readonly report: CommitReport;
   readonly checkpoint: LoadedCheckpoint | undefined;
+  /** Newer checkpoints that the log stood in for. */
+  readonly damaged: readonly DamagedCheckpoint[];
   readonly replayed: number;
   /** Milliseconds that each step took. */
   readonly took: { readonly load: number; readonly replay: number; readonly check: number };
@@ -45,7 +47,7 @@ export function recoverShard(options: RecoveryOptions): Recovered {
   const { files, directory, owner, slabs, onProgress, monotonicMs } = options;
   const started = monotonicMs();
   const allocator = new NodeAllocator(slabs, 0);
-  const checkpoint = loadNewestCheckpoint(files, directory, owner, slabs, (done, total) => {
+  const { checkpoint, damaged } = loadNewestCheckpoint(files, directory, owner, slabs, (done, total) => {
     onProgress('checkpoint', done, total);
   });
   if (checkpoint !== undefined) allocator.adopt(() => true, checkpoint.nodes);
@@ -59,6 +61,7 @@ export function recoverShard(options: RecoveryOptions): Recovered {
     onProgress: (done, total) => onProgress('log', done, total),
   });
   replay.commit();
+  expectWholeLog(directory, scan, checkpoint, damaged[0]);
   const replayed = monotonicMs();
   const report = checkOrCorrupt(directory, slabs, table.roots);
   return {
@@ -70,9 +73,28 @@ export function recoverShard(options: RecoveryOptions): Recovered {
     scan,
     report,
     checkpoint,
+    damaged,
     replayed: replay.records,
     took: { load: loaded - started, replay: replayed - loaded, check: monotonicMs() - replayed },
   };
+}
+
+/**
+ * A checkpoint is published once the log is durable up to its cut, and a shard that has one always has a log: where that
+ * ends earlier, it has lost something, even if nothing in it says so.
+ */
+function expectWholeLog(
+  directory: string,
+  scan: WalScan,
+  checkpoint: LoadedCheckpoint | undefined,
+  damaged: DamagedCheckpoint | undefined,
+): void {
+  if (damaged !== undefined && scan.lastLsn < damaged.cutLsn) throw damaged.error;
+  if (checkpoint === undefined || scan.segments.length > 0) return;
+  throw new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `${directory} has a checkpoint and no log that goes on from it; nothing was changed: restore a backup`,
+  );
 }
 
 function checkOrCorrupt(directory: string, slabs: Slabs, roots: Roots): CommitReport {

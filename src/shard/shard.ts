@@ -102,7 +102,7 @@ export class Shard {
       lastStoreMs: recovered.lastStoreMs,
       replayed: recovered.replayed,
       checkpointLsn: recovered.checkpoint?.lsn ?? 0,
-      damagedCheckpoints: recovered.checkpoint?.damaged.map(({ path }) => path) ?? [],
+      damagedCheckpoints: recovered.damaged.map(({ path }) => path),
       tornBytes: recovered.scan.torn?.bytes ?? 0,
       took: recovered.took,
     };
@@ -118,6 +118,8 @@ export class Shard {
     const nowMs = () => time.nowMs();
     settleLog(files, directory, recovered.scan);
     removeTemporaries(files, directory);
+    // The log stands in for them, and must not be cut at theirs when the next checkpoint is made.
+    for (const { path } of recovered.damaged) files.unlink(path);
     const wal = WalWriter.create(files, directory, {
       shard,
       storeId,

@@ -59,6 +59,8 @@ const REPEATS_MAX = 200;
 export class FaultFileSystem implements FileSystem {
   /** Bytes that fit in all files together; writes past it are cut short, as on a full disk. May be changed at any time. */
   capacityBytes = Number.POSITIVE_INFINITY;
+  /** Called before each step takes effect: a crash then would leave what is there now. */
+  beforeStep: (() => void) | undefined;
   /** Files open now. */
   openFiles = 0;
   readonly #root: DirectoryInode;
@@ -313,6 +315,7 @@ export class FaultFileSystem implements FileSystem {
       this.#crashed = true;
       throw new CrashError(`crash at step ${this.#crashStep}`);
     }
+    this.beforeStep?.();
     this.#steps++;
   }
 

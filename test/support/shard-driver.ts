@@ -1,5 +1,5 @@
 import * as mail from '../../native-layout/mailbox.js';
-import { createControl } from '../../native-layout/shard-control.js';
+import { createControl, DURABLE_LSN } from '../../native-layout/shard-control.js';
 import { Calls, type Target } from '../../src/client/calls.js';
 import type { Completion } from '../../src/client/completion.js';
 import { Mailbox } from '../../src/client/mailbox.js';
@@ -136,6 +136,7 @@ export class ShardDriver {
   readonly #key = new Key();
   readonly #encoder = new KeyEncoder();
   readonly #row: number;
+  #aheadMs = 0;
 
   constructor(options: DriverOptions) {
     this.options = options;
@@ -190,7 +191,18 @@ export class ShardDriver {
   start(found: RecoverySummary): void {
     const { clock, onRestart = 'keep-deadlines' } = this.options;
     const storeMs = Math.max(clock.wallMs(), found.lastStoreMs);
+    this.#aheadMs = storeMs - clock.monotonicMs();
     this.shard.start({ time: { storeMs, monotonicMs: clock.monotonicMs() }, onRestart });
+  }
+
+  /** Store time. */
+  get nowMs(): number {
+    return this.options.clock.monotonicMs() + this.#aheadMs;
+  }
+
+  /** Everything up to this LSN is known to be on the disk. */
+  get durableLsn(): number {
+    return this.control.lsn(DURABLE_LSN);
   }
 
   acquire(key: string, owner: string, ttlMs: number, as: WriteAs & { readonly previous?: number } = {}): Pending {
