@@ -88,7 +88,7 @@ for (const name of HISTOGRAMS) histogramOffsets.set(name, f.words(name, HISTOGRA
 f.align(LINE);
 
 const r = fields();
-const ROW_ATTACHED_AT = r.u32('1 while a thread owns the row');
+const ROW_ATTACHED_AT = r.u32('attached: 0 free, ROW_CLAIMED for a thread, ROW_TAKEN by it');
 const ROW_HIGH_AT = r.u32('pin words ever used');
 r.align(LINE);
 const ROW_PINS_AT = r.words('pins: 0 free, slot + 1 active, -(slot + 1) idle, PIN_OUSTED', PINS_PER_ROW);
@@ -151,6 +151,10 @@ export const ROW_ATTACHED = word(ROW_ATTACHED_AT);
 export const ROW_HIGH = word(ROW_HIGH_AT);
 export const ROW_PINS = word(ROW_PINS_AT);
 export const ROW_DEADLINES = word(ROW_DEADLINES_AT);
+
+/** A row is claimed for a thread by the opener of the store, and taken by that thread if it came with a handle. */
+export const ROW_CLAIMED = 1;
+export const ROW_TAKEN = 2;
 
 /** What the writer puts over an idle snapshot's pin to take its commit away. */
 export const PIN_OUSTED = 0x7fffffff;

@@ -1,22 +1,21 @@
 import * as layout from '../../../native-layout/lease-record.js';
 import { LeaseStoreError } from '../../errors.js';
 import type { Lease, LeaseView } from '../../lease.js';
-import { acquiredAtMs, type LeaseDecoder } from './decoder.js';
+import type { ValueCodec } from '../../value-codec.js';
+import { acquiredAtMs, decodeLease, decodeValue } from './decoder.js';
 import type { ShardScan } from './scan.js';
 
 /** The one reused view of a `forEach`: its accessors read the node that the scan stands on. */
 export class ScanView<V> implements LeaseView<V> {
-  readonly #decoder: LeaseDecoder<V>;
+  readonly #codec: ValueCodec<V>;
   #scan: ShardScan | undefined;
-  #pin = 0;
 
-  constructor(decoder: LeaseDecoder<V>) {
-    this.#decoder = decoder;
+  constructor(codec: ValueCodec<V>) {
+    this.#codec = codec;
   }
 
-  moveTo(scan: ShardScan, pin: number): this {
+  moveTo(scan: ShardScan): this {
     this.#scan = scan;
-    this.#pin = pin;
     return this;
   }
 
@@ -26,16 +25,15 @@ export class ScanView<V> implements LeaseView<V> {
   }
 
   get type(): string {
-    return this.#decoder.typeOf(this.#at.key);
+    return this.#at.type;
   }
 
   get id(): string {
-    return this.#decoder.idOf(this.#at.key);
+    return this.#at.id;
   }
 
   get owner(): string {
-    const { leaf, slot, view } = this.#at;
-    return view.ownerName(this.#pin, leaf.words[leaf.payloadAt(slot) + layout.OWNER_REF]);
+    return this.#at.owner;
   }
 
   get token(): number {
@@ -63,12 +61,12 @@ export class ScanView<V> implements LeaseView<V> {
 
   get value(): V | undefined {
     const { leaf, slot } = this.#at;
-    return this.#decoder.value(leaf, slot);
+    return decodeValue(leaf, slot, this.#codec);
   }
 
   toLease(): Lease<V> {
-    const { view, leaf, slot } = this.#at;
-    return this.#decoder.decode(view, this.#pin, leaf, slot, this.type, this.id);
+    const { leaf, slot, type, id, owner } = this.#at;
+    return decodeLease(leaf, slot, type, id, owner, this.#codec);
   }
 
   get #at(): ShardScan {

@@ -1,32 +1,25 @@
-import { EXPIRES_AT, TOKEN, u53 } from '../../../native-layout/lease-record.js';
+import { EXPIRES_AT, OWNER_REF, TOKEN, u53 } from '../../../native-layout/lease-record.js';
 import { checkCountLive, checkToken } from '../../arguments.js';
 import type { LeaseReads } from '../../engines/engine.js';
+import { invalidArgument } from '../../errors.js';
 import { Key, KeyEncoder } from '../../key.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
-import { invalidArgument } from '../../errors.js';
 import { countLive, countRange } from '../../tree/aggregate.js';
 import { LEASES } from '../../tree/kinds.js';
-import type { ValueCodec } from '../../value-codec.js';
-import type { Router } from '../router.js';
-import { IdTexts, LeaseDecoder } from './decoder.js';
+import { decodeLease } from './decoder.js';
+import { findIn } from './find.js';
 import { ScanView } from './lease-view.js';
 import { MergedScan } from './merge.js';
+import { OwnerNameCache } from './owner-name-cache.js';
+import type { ReadParts } from './parts.js';
 import { HeldPins, type PinSource, PRESENT } from './pin-source.js';
 import { ownerBounds, type Plan, planRange } from './plan.js';
 import { ShardScan } from './scan.js';
 import type { ShardView } from './shard-view.js';
 
-/** What reads on one thread share. */
-export interface ReadParts<V> {
-  readonly views: readonly ShardView[];
-  readonly router: Router;
-  readonly codec: ValueCodec<V>;
-  /** Store time. */
-  readonly nowMs: () => number;
-}
-
-/** Leases that an iterator decodes at a time; between two lots its pins rest. */
-const LOT = 128;
+/** Leases that an iterator decodes at a time, between which its pins rest: few at first, in case no more are wanted. */
+const LOT_FIRST = 16;
+const LOT_MAX = 256;
 /** An iterator that is not gone on with for so long may lose its place. */
 const ITERATOR_AGE_MS = 60_000;
 
@@ -41,13 +34,13 @@ export class Reads<V> implements LeaseReads<V> {
   readonly #atMs: number | undefined;
   readonly #encoder = new KeyEncoder();
   readonly #key = new Key();
-  readonly #decoder: LeaseDecoder<V>;
+  readonly #names: readonly OwnerNameCache[];
 
   constructor(parts: ReadParts<V>, source: PinSource = PRESENT, atMs?: number) {
     this.#p = parts;
     this.#source = source;
     this.#atMs = atMs;
-    this.#decoder = new LeaseDecoder(parts.codec);
+    this.#names = parts.views.map(({ slabs }) => new OwnerNameCache(slabs));
   }
 
   get(key: ActorKey): Lease<V> | undefined {
@@ -56,11 +49,13 @@ export class Reads<V> implements LeaseReads<V> {
     const view = this.#p.views[shard];
     const pin = this.#source.acquire(view, shard);
     try {
-      const slot = view.find(view.leasesRoot(pin), encoded);
-      if (slot < 0) return undefined;
       const { node } = view;
-      if (u53(node.words, node.payloadAt(slot) + EXPIRES_AT) <= this.#nowMs()) return undefined;
-      return this.#decoder.decode(view, pin, node, slot, key.type, key.id);
+      const slot = findIn(node, view.leasesRoot(pin), encoded);
+      if (slot < 0) return undefined;
+      const at = node.payloadAt(slot);
+      if (u53(node.words, at + EXPIRES_AT) <= this.#nowMs()) return undefined;
+      const owner = this.#names[shard].nameOf(view.namesRoot(pin), node.words[at + OWNER_REF]);
+      return decodeLease(node, slot, key.type, key.id, owner, this.#p.codec);
     } finally {
       this.#source.release(view, shard, pin);
     }
@@ -73,10 +68,11 @@ export class Reads<V> implements LeaseReads<V> {
     const view = this.#p.views[shard];
     const pin = this.#source.acquire(view, shard);
     try {
-      const slot = view.find(view.leasesRoot(pin), encoded);
+      const { node } = view;
+      const slot = findIn(node, view.leasesRoot(pin), encoded);
       if (slot < 0) return false;
-      const { words } = view.node;
-      const at = view.node.payloadAt(slot);
+      const { words } = node;
+      const at = node.payloadAt(slot);
       return u53(words, at + TOKEN) === token && u53(words, at + EXPIRES_AT) > this.#nowMs();
     } finally {
       this.#source.release(view, shard, pin);
@@ -91,7 +87,7 @@ export class Reads<V> implements LeaseReads<V> {
     if (typeof visit !== 'function') throw invalidArgument('visit', 'a function', visit);
     const plan = planRange(this.#encoder, range);
     const merged = this.#scan(plan, this.#nowMs());
-    const shown = new ScanView<V>(this.#decoder);
+    const shown = new ScanView<V>(this.#p.codec);
     let visited = 0;
     try {
       merged.enter(this.#source);
@@ -99,7 +95,7 @@ export class Reads<V> implements LeaseReads<V> {
         const scan = merged.next();
         if (scan === undefined) break;
         visited++;
-        if (visit(shown.moveTo(scan, merged.pinOf(scan))) === false) break;
+        if (visit(shown.moveTo(scan)) === false) break;
       }
     } finally {
       shown.end();
@@ -128,25 +124,26 @@ export class Reads<V> implements LeaseReads<V> {
     if (plan.owner === undefined) {
       return countLive(view.slabs, LEASES, view.leasesRoot(pin), plan.from, plan.to, nowMs);
     }
-    const scan = new ShardScan(view, shard, { ...plan, includeExpired: false }, nowMs);
+    const scan = new ShardScan(view, shard, this.#names[shard], { ...plan, includeExpired: false }, nowMs);
     let count = 0;
     while (scan.next(pin)) count++;
     return count;
   }
 
-  /** Decodes lot by lot; in between, the commit is held by pins that rest, as a snapshot's do. */
+  /** Decodes lot by lot; in between, the commits are held by pins that rest, as a snapshot's do. */
   *#iterate(plan: Plan): Generator<Lease<V>, undefined> {
     const nowMs = this.#nowMs();
-    const own = this.#source === PRESENT ? new HeldPins(this.#p.views, nowMs, ITERATOR_AGE_MS) : undefined;
-    const source = own ?? this.#source;
+    const own = this.#source === PRESENT ? new HeldPins(this.#p, ITERATOR_AGE_MS, true) : undefined;
     const merged = this.#scan(plan, nowMs);
-    const ids = new IdTexts();
     try {
+      let wanted = LOT_FIRST;
       for (let left = plan.limit; left > 0; ) {
-        const lot = this.#decodeLot(merged, source, ids, Math.min(left, LOT));
-        if (lot.length === 0) break;
-        left -= lot.length;
-        yield* lot;
+        const lot = this.#decodeLot(merged, own ?? this.#source, Math.min(wanted, left));
+        left = lot.length < wanted ? 0 : left - lot.length;
+        // Whoever takes these and comes no more leaves nothing behind.
+        if (left === 0) own?.close();
+        for (const lease of lot) yield lease;
+        wanted = Math.min(wanted * 2, LOT_MAX);
       }
     } finally {
       own?.close();
@@ -154,33 +151,25 @@ export class Reads<V> implements LeaseReads<V> {
     return undefined;
   }
 
-  #decodeLot(merged: MergedScan, source: PinSource, ids: IdTexts, most: number): Lease<V>[] {
+  #decodeLot(merged: MergedScan, source: PinSource, most: number): Lease<V>[] {
+    const { codec } = this.#p;
     const lot: Lease<V>[] = [];
-    const starts: number[] = [];
-    ids.clear();
     try {
       merged.enter(source);
-      while (lot.length < most && !ids.full) {
+      while (lot.length < most) {
         const scan = merged.next();
         if (scan === undefined) break;
-        const { key, view, leaf, slot } = scan;
-        const type = this.#decoder.typeOf(key);
-        starts.push(ids.add(key, this.#decoder.typeLength));
-        lot.push(this.#decoder.decode(view, merged.pinOf(scan), leaf, slot, type, ''));
+        lot.push(decodeLease(scan.leaf, scan.slot, scan.type, scan.id, scan.owner, codec));
       }
     } finally {
       merged.leave(source);
     }
-    ids.cut(starts, lot.length, (i, id) => {
-      // The lease is nobody's yet: its key gets the id that was left open.
-      (lot[i].key as { id: string }).id = id;
-    });
     return lot;
   }
 
   #scan(plan: Plan, nowMs: number): MergedScan {
     return new MergedScan(
-      this.#p.views.map((view, shard) => new ShardScan(view, shard, plan, nowMs)),
+      this.#p.views.map((view, shard) => new ShardScan(view, shard, this.#names[shard], plan, nowMs)),
       plan.reverse,
     );
   }

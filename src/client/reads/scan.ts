@@ -1,47 +1,64 @@
-import { EXPIRES_AT, u53 } from '../../../native-layout/lease-record.js';
+import { OWNER_REF_BYTES } from '../../../native-layout/format.js';
+import { EXPIRES_AT, OWNER_REF, u53 } from '../../../native-layout/lease-record.js';
+import { NIL } from '../../../native-layout/node.js';
 import { assert } from '../../assert.js';
 import { Key } from '../../key.js';
 import { Cursor } from '../../tree/cursor.js';
-import type { Node } from '../../tree/node.js';
+import { Node } from '../../tree/node.js';
+import { findIn } from './find.js';
+import type { OwnerNameCache } from './owner-name-cache.js';
 import { ownerBounds, type Plan } from './plan.js';
+import { RunTexts } from './run-texts.js';
 import type { ShardView } from './shard-view.js';
 
-/** Walks the leases of one shard that a plan covers, in its direction, over a commit that is pinned meanwhile. */
+/**
+ * Walks the leases of one shard that a plan covers, in its direction, over a commit that is pinned meanwhile. With an
+ * owner it walks that owner's entries and looks up the lease of each.
+ */
 export class ShardScan {
   readonly view: ShardView;
   readonly shard: number;
   /** The leaf and slot that the lease lies in. */
-  leaf: Node;
+  readonly leaf: Node;
   slot = 0;
-  readonly #cursor: Cursor;
   readonly #plan: Plan;
   readonly #nowMs: number;
-  readonly #key = new Key();
-  #keyFresh = false;
-  #left = 0;
+  readonly #names: OwnerNameCache;
+  readonly #cursor: Cursor;
+  /** Slot under the cursor: the lease's own, or that of its owner's entry. */
   #at = 0;
-  #leasesRoot = 0;
+  /** Slots that are left of the cursor's run. */
+  #left = 0;
+  readonly #texts: RunTexts;
+  #key: Key | undefined;
+  #keyIsFresh = false;
+  #leasesRoot = NIL;
+  #namesRoot = NIL;
   #started = false;
 
-  constructor(view: ShardView, shard: number, plan: Plan, nowMs: number) {
+  constructor(view: ShardView, shard: number, names: OwnerNameCache, plan: Plan, nowMs: number) {
     this.view = view;
     this.shard = shard;
+    this.#names = names;
     this.#plan = plan;
     this.#nowMs = nowMs;
     this.#cursor = new Cursor(view.slabs);
-    this.leaf = this.#cursor.leaf;
+    this.leaf = plan.owner === undefined ? this.#cursor.leaf : new Node(view.slabs);
+    this.#texts = new RunTexts(this.#cursor.leaf, plan.owner === undefined ? 0 : OWNER_REF_BYTES);
   }
 
   /** Moves to the next lease; `false` behind the last. `pin` holds the commit, the same one each time. */
   next(pin: number): boolean {
     if (!this.#started) this.#start(pin);
+    const { owner, reverse, includeExpired } = this.#plan;
     do {
-      if (this.#left === 0 && !this.#nextRun()) return false;
+      if (this.#left > 0) this.#at += reverse ? -1 : 1;
+      else if (!this.#nextRun()) return false;
       this.#left--;
-      this.slot = this.#plan.reverse ? this.#at-- : this.#at++;
-      this.#keyFresh = false;
-      if (this.#plan.owner !== undefined) this.#joinLease();
-    } while (!this.#plan.includeExpired && this.expiresAtMs <= this.#nowMs);
+      this.#keyIsFresh = false;
+      if (owner === undefined) this.slot = this.#at;
+      else this.#joinLease();
+    } while (!includeExpired && this.expiresAtMs <= this.#nowMs);
     return true;
   }
 
@@ -49,11 +66,26 @@ export class ShardScan {
     return u53(this.leaf.words, this.leaf.payloadAt(this.slot) + EXPIRES_AT);
   }
 
+  get type(): string {
+    return this.#texts.type(this.#at);
+  }
+
+  get id(): string {
+    return this.#texts.id(this.#at);
+  }
+
+  get owner(): string {
+    return this.#names.nameOf(this.#namesRoot, this.leaf.words[this.leaf.payloadAt(this.slot) + OWNER_REF]);
+  }
+
   /** The current lease's key; read when first asked for. */
   get key(): Key {
-    if (!this.#keyFresh) this.leaf.readKey(this.slot, this.#key);
-    this.#keyFresh = true;
-    return this.#key;
+    const key = (this.#key ??= new Key());
+    if (this.#keyIsFresh) return key;
+    this.#cursor.leaf.readKey(this.#at, key);
+    if (this.#plan.owner !== undefined) key.dropRef();
+    this.#keyIsFresh = true;
+    return key;
   }
 
   #start(pin: number): void {
@@ -61,11 +93,13 @@ export class ShardScan {
     const { view } = this;
     const { owner, reverse, from, to } = this.#plan;
     this.#leasesRoot = view.leasesRoot(pin);
+    this.#namesRoot = view.namesRoot(pin);
     if (owner === undefined) {
       this.#cursor.start(this.#leasesRoot, from, to, reverse);
       return;
     }
     const ref = view.ownerRef(pin, owner);
+    // A cursor that was not started is at its end.
     if (ref === 0) return;
     const bounds = ownerBounds(this.#plan, ref);
     this.#cursor.start(view.ownersRoot(pin), bounds.from, bounds.to, reverse);
@@ -74,18 +108,18 @@ export class ShardScan {
   #nextRun(): boolean {
     if (!this.#cursor.nextRun()) return false;
     const { low, high } = this.#cursor;
+    const { reverse } = this.#plan;
     this.#left = high - low;
-    this.#at = this.#plan.reverse ? high - 1 : low;
+    this.#at = reverse ? high - 1 : low;
+    this.#texts.begin(low, high, reverse);
     return true;
   }
 
-  /** From an owner's entry to the lease that it names. */
+  /** From an owner's entry to the lease that it names. Both trees have one order, so it is often in the last leaf. */
   #joinLease(): void {
-    const key = this.#cursor.leaf.readKey(this.slot, this.#key).dropRef();
-    const slot = this.view.find(this.#leasesRoot, key);
-    assert(slot >= 0, 'an owner holds a lease that is not there');
-    this.leaf = this.view.node;
-    this.slot = slot;
-    this.#keyFresh = true;
+    const { leaf, key } = this;
+    this.slot = leaf.id === NIL ? -1 : leaf.search(key);
+    if (this.slot < 0) this.slot = findIn(leaf, this.#leasesRoot, key);
+    assert(this.slot >= 0, 'an owner holds a lease that is not there');
   }
 }

@@ -1,7 +1,8 @@
-import type { LeaseSnapshot } from '../../engines/engine.js';
+import type { LeaseSnapshot } from '../../lease-store.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
+import type { ReadParts } from './parts.js';
 import { HeldPins } from './pin-source.js';
-import { type ReadParts, Reads } from './reads.js';
+import { Reads } from './reads.js';
 
 /** One commit of each shard, held until it is closed or ousted. */
 export class Snapshot<V> implements LeaseSnapshot<V> {
@@ -11,7 +12,7 @@ export class Snapshot<V> implements LeaseSnapshot<V> {
 
   constructor(parts: ReadParts<V>, maxAgeMs: number) {
     this.atMs = parts.nowMs();
-    this.#pins = new HeldPins(parts.views, this.atMs, maxAgeMs);
+    this.#pins = new HeldPins(parts, maxAgeMs, false);
     this.#reads = new Reads(parts, this.#pins, this.atMs);
   }
 

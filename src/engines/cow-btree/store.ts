@@ -1,9 +1,11 @@
+import { HEALTH_CLOSED } from '../../../native-layout/shard-control.js';
 import { checkSnapshotAge } from '../../arguments.js';
 import { createHandle, type StoreHandle } from '../../client/attach.js';
 import type { Checkpoints } from '../../client/checkpoints.js';
 import { closedError, type Dispatcher } from '../../client/dispatcher.js';
 import type { MaintenancePool } from '../../client/maintenance-pool.js';
-import { type ReadParts, Reads } from '../../client/reads/reads.js';
+import type { ReadParts } from '../../client/reads/parts.js';
+import { Reads } from '../../client/reads/reads.js';
 import { ShardView } from '../../client/reads/shard-view.js';
 import { Snapshot } from '../../client/reads/snapshot.js';
 import type { Router } from '../../client/router.js';
@@ -90,7 +92,13 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
     this.#writes = new Writes<V>(parts.dispatcher, parts.router, codec);
     const { controls, slabs } = parts.memory;
     const views = controls.map((control, shard) => new ShardView(slabs[shard], control, parts.readerRow));
-    this.#readParts = { views, router: parts.router, codec, nowMs: () => this.#time.nowMs() };
+    this.#readParts = {
+      views,
+      router: parts.router,
+      codec,
+      nowMs: () => this.#time.nowMs(),
+      isClosed: () => this.#closing !== undefined,
+    };
     this.#reads = new Reads(this.#readParts);
   }
 
@@ -217,6 +225,8 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
   /** Checkpoints first, so that nothing reads the shards' memory; the lock last, when nothing writes any more. */
   async #close(): Promise<void> {
     const { dispatcher, checkpoints, maintenance, shards, lock, memory, readerRow } = this.#p;
+    // Threads that are attached go by this: what they would read from now on may no longer be true.
+    for (const control of memory.controls) control.raise(HEALTH_CLOSED);
     dispatcher.close();
     await checkpoints.close();
     try {
