@@ -70,7 +70,8 @@ export class ShardHistory {
         this.driver.checkpoint();
         return;
       case 4:
-        files.inject({ code: 'ENOSPC', operation: 'write', path: /wal-/, bytesWritten: random.below(200) });
+        // No frame with a record is that short.
+        files.inject({ code: 'ENOSPC', operation: 'write', path: /wal-/, bytesWritten: random.below(60) });
         this.#group();
         files.clearFaults();
         return;
@@ -193,7 +194,8 @@ export class ShardHistory {
     const { lsn, token, storeMs } = published;
     this.durableLsn = Math.max(this.durableLsn, driver.durableLsn);
     this.tokenMax = Math.max(this.tokenMax, token);
-    if (this.states.get(lsn)?.storeMs === storeMs) return;
+    // A commit without records is not in the log, and neither is its time.
+    if (this.states.has(lsn)) return;
     this.states.set(lsn, { leases: driver.leases(), storeMs });
   }
 
