@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AsyncLeaseStore } from '../engines/engine.js';
 import type { Lease } from '../lease.js';
+import type { AsyncLeaseStore } from '../lease-store.js';
 import { compareKeys } from './keys.js';
 
 /** One key and what each of two stores holds for it. */
@@ -10,6 +10,9 @@ export interface Joined<V> {
 }
 
 export type Leases<V> = Iterable<Lease<V>> | AsyncIterable<Lease<V>>;
+
+/** Leases that are worked on together. */
+export const SLICE = 512;
 
 /** Walks two runs of leases, each in key order, side by side. */
 export async function* joinLeases<V>(left: Leases<V>, right: Leases<V>): AsyncGenerator<Joined<V>> {
@@ -28,6 +31,28 @@ export async function* joinLeases<V>(left: Leases<V>, right: Leases<V>): AsyncGe
   }
 }
 
+/** Walks two runs of leases, each in key order (or in reverse), as one. Of equal keys the left one comes first. */
+export async function* mergeLeases<V>(
+  left: Leases<V>,
+  right: Leases<V>,
+  reverse: boolean,
+): AsyncGenerator<{ readonly lease: Lease<V>; readonly isLeft: boolean }> {
+  const [l, r] = [new Run(left), new Run(right)];
+  try {
+    let [a, b] = [await l.next(), await r.next()];
+    while (a !== undefined || b !== undefined) {
+      const order = a === undefined ? 1 : b === undefined ? -1 : compareKeys(a.key, b.key) * (reverse ? -1 : 1);
+      const isLeft = order <= 0;
+      yield { lease: (isLeft ? a : b) as Lease<V>, isLeft };
+      if (isLeft) a = await l.next();
+      else b = await r.next();
+    }
+  } finally {
+    await l.close();
+    await r.close();
+  }
+}
+
 /** Whether two stores tell the same of a key: all that a caller can see of the lease. */
 export function sameLease<V>(a: Lease<V> | undefined, b: Lease<V> | undefined): boolean {
   return isDeepStrictEqual(a, b);
@@ -36,6 +61,17 @@ export function sameLease<V>(a: Lease<V> | undefined, b: Lease<V> | undefined): 
 /** Everything stored, what has expired and was not swept yet included. */
 export function storedLeases<V>(store: Pick<AsyncLeaseStore<V>, 'range'>): Leases<V> {
   return store.range({ includeExpired: true });
+}
+
+/** Runs of at most {@link SLICE}. */
+export async function* slicesOf<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T[]> {
+  let slice: T[] = [];
+  for await (const item of items) {
+    if (slice.push(item) < SLICE) continue;
+    yield slice;
+    slice = [];
+  }
+  if (slice.length > 0) yield slice;
 }
 
 class Run<V> {

@@ -20,12 +20,19 @@ interface Waiting {
 /** Operations that one group takes at most. */
 const GROUP_MAX = 1024;
 
+/**
+ * How long groups may follow each other without a turn of the event loop: where a commit waits for nothing, a caller's
+ * loop of awaited calls would otherwise keep timers and sockets waiting for as long as it runs.
+ */
+const TURN_MS_MAX = 5;
+
 /** Group commit: whatever arrives in one turn, or while a group is on its way, makes the next group. */
 export class WriteQueue {
   readonly #commit: CommitGroup;
   readonly #pendingMax: number;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
+  #turnedAtMs = 0;
 
   constructor(commit: CommitGroup, pendingMax: number) {
     this.#commit = commit;
@@ -53,6 +60,7 @@ export class WriteQueue {
     // Lets the rest of the caller's turn join the first group.
     await null;
     while (this.#waiting.length > 0) {
+      if (performance.now() - this.#turnedAtMs > TURN_MS_MAX) await this.#turn();
       const group = this.#waiting.splice(0, GROUP_MAX);
       try {
         const operations = group.map(({ operation }) => operation);
@@ -64,6 +72,11 @@ export class WriteQueue {
       }
     }
     this.#running = undefined;
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#turnedAtMs = performance.now();
   }
 }
 
