@@ -1,5 +1,5 @@
 import { createControl } from '../../native-layout/shard-control.js';
-import { Router } from '../../src/client/router.js';
+import { type HashSeed, Router } from '../../src/client/router.js';
 import type { ReadParts } from '../../src/client/reads/parts.js';
 import { ShardView } from '../../src/client/reads/shard-view.js';
 import { Key, KeyEncoder } from '../../src/key.js';
@@ -15,7 +15,7 @@ import { valueCodec } from '../../src/value-codec.js';
 /** Where the clock of a fixture stands at first, ms. */
 export const START_MS = 1_700_000_000_000;
 
-const HASH_SEED = [1, 2, 3, 4] as const;
+const HASH_SEED: HashSeed = [1, 2, 3, 4];
 
 /** The lease as the fixture is asked to store it; `acquiredAtMs` follows from the token. */
 export type Stored = Omit<Lease<string>, 'acquiredAtMs'>;
@@ -57,6 +57,7 @@ class ShardOfFixture {
 /** The shards of a store as its readers meet them, written to directly: no threads, no log, a clock moved by hand. */
 export class ShardFixture {
   readonly shards: readonly ShardOfFixture[];
+  readonly hashSeed = HASH_SEED;
   readonly router: Router;
   nowMs = START_MS;
   #closed = false;
