@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
 import { HEALTH_DISK_FULL, HEALTH_SYNC_FAILED } from '../../native-layout/shard-control.js';
+import { AT } from '../../src/metrics/counters.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { type DriverOptions, HandClock, type Pending, ShardDriver } from '../support/shard-driver.js';
 
@@ -39,6 +40,22 @@ test('a full disk fails the group and leaves no trace of it; writes go on when t
   assert.ok(third.token > token);
   shard.close();
   assert.equal([...ShardDriver.open({ files, clock }).leases().keys()], ['chat/0', 'chat/1']);
+});
+
+test('groups that fail give every node back', () => {
+  const { shard, files } = open();
+  const allocated = () => shard.control.doubles[AT.nodesAllocated];
+  const value = 'v'.repeat(4000);
+  shard.answer(shard.renew('chat/0', shard.leases().get('chat/0')!.token));
+  const before = allocated();
+  for (let i = 0; i < 50; i++) {
+    files.inject({ code: 'ENOSPC', operation: 'write' });
+    for (let k = 0; k < 7; k++) shard.acquire(`chat/${i}-${k}`, `n${i}`, TTL, { value });
+    shard.settle();
+  }
+  shard.answer(shard.renew('chat/0', shard.leases().get('chat/0')!.token));
+  const retired = shard.control.doubles[AT.nodesRetired];
+  assert.ok(allocated() - retired <= before, `${allocated()} nodes, ${retired} of them retired; ${before} before`);
 });
 
 test('a full disk takes nothing from answers that wait for a sync, and answers nobody twice', () => {

@@ -1,10 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
+import { readCommit } from '../../src/memory/control.js';
 import { claimRow, PinRow } from '../../src/memory/pins.js';
 import { AT } from '../../src/metrics/counters.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { type Answer, HandClock, ShardDriver } from '../support/shard-driver.js';
+import { storedLeases } from '../support/stored-leases.js';
 
 const TTL = 3_600_000;
 
@@ -64,8 +66,10 @@ test('a reader that stays on an old commit holds writes up at worst; they go on 
   const { shard, held } = fill();
   const pins = new PinRow(shard.control, claimRow([shard.control]));
   const pin = pins.acquire();
+  const seen = shard.leases();
   const renewals = [...held].map(([key, token]) => shard.renew(key, token));
   shard.settle();
+  assert.equal(storedLeases(shard.slabs, readCommit(shard.control, pins.slot(pin))), seen);
   const waiting = renewals.filter(({ done }) => !done).length;
   assert.ok(waiting > 0, 'a whole copy does not fit beside the old one');
   pins.release(pin);
