@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { AsyncLeaseStore, Progress } from './engines/engine.js';
 import { checkNotAborted } from './engines/semantics/failures.js';
 import { invalidArgument } from './errors.js';
 import type { ActorKey, Lease } from './lease.js';
+import type { AsyncLeaseStore, Progress } from './lease-store.js';
 import { booleanOf, ownFields } from './own-fields.js';
 import { type Joined, joinLeases, type Leases, sameLease, storedLeases } from './rollout/lease-join.js';
 

@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAppendLog } from '../src/engines/append-log/open.js';
-import type { AsyncLeaseStore } from '../src/engines/engine.js';
 import { openLsm } from '../src/engines/lsm.js';
 import { openMemory } from '../src/engines/memory.js';
 import type { Lease } from '../src/lease.js';
+import type { AsyncLeaseStore } from '../src/lease-store.js';
 import { resolveOptions } from '../src/options.js';
 import { type ShadowOptions, shadow } from '../src/shadow.js';
 import { conformance } from './conformance/conformance.js';

@@ -1,6 +1,6 @@
-import type { AsyncLeaseStore } from '../engines/engine.js';
 import { LeaseStoreError } from '../errors.js';
 import type { ActorKey, Lease } from '../lease.js';
+import type { AsyncLeaseStore } from '../lease-store.js';
 import { joinLeases, sameLease, storedLeases } from './lease-join.js';
 import type { Mirror } from './mirror.js';
 

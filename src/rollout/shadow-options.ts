@@ -1,5 +1,5 @@
-import type { Supports } from '../engines/engine.js';
 import { invalidArgument } from '../errors.js';
+import type { Supports } from '../lease-store.js';
 import { integerWithin, ownFields } from '../own-fields.js';
 import type { Divergence } from './comparisons.js';
 

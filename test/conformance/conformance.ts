@@ -1,4 +1,4 @@
-import type { EngineName, Supports } from '../../src/engines/engine.js';
+import type { EngineName, Supports } from '../../src/lease-store.js';
 import { badInputConforms } from './bad-input.js';
 import { crashesConform } from './crashes.js';
 import { historiesConform } from './histories.js';

@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Progress } from '../../src/engines/engine.js';
 import type { Lease } from '../../src/lease.js';
+import type { Progress } from '../../src/lease-store.js';
 import {
   type AnyStore,
   collect,

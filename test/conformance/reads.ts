@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { ActorKey, Lease, LeaseRange } from '../../src/lease.js';
+import type { LeaseReads } from '../../src/lease-store.js';
 import { seed } from '../support/env.js';
 import { Random } from '../support/tree-random.js';
 import {
@@ -178,7 +179,7 @@ function syncReadsConform(subject: Subject): void {
     await populate(store);
     const expected = await collect(store.range({ type: 'player' }));
     const visited: Lease[] = [];
-    const reads = store as unknown as import('../../src/engines/engine.js').LeaseReads<unknown>;
+    const reads = store as unknown as LeaseReads<unknown>;
     const count = reads.forEach({ type: 'player' }, (view) => {
       const lease = view.toLease();
       assert.is(view.type, lease.key.type);

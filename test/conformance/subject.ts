@@ -2,9 +2,9 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { AsyncLeaseStore, EngineName, Supports } from '../../src/engines/engine.js';
 import { type ErrorCode, LeaseStoreError } from '../../src/errors.js';
 import type { Acquired, ActorKey, Lease } from '../../src/lease.js';
+import type { AsyncLeaseStore, EngineName, Supports } from '../../src/lease-store.js';
 import type { StoreOptions } from '../../src/options.js';
 import { temporaryDirectory } from '../support/env.js';
 

@@ -50,7 +50,10 @@ function openIn<V>(directory: StoreDirectory, options: ResolvedOptions): LeaseSt
   );
 
   const lastStoreMs = Math.max(scan.lastStoreMs, snapshot?.storeMs ?? 0);
-  const time = new StoreTime(clock, { storeMs: Math.max(clock.wallMs(), lastStoreMs), monotonicMs: clock.monotonicMs() });
+  const time = new StoreTime(clock, {
+    storeMs: Math.max(clock.wallMs(), lastStoreMs),
+    monotonicMs: clock.monotonicMs(),
+  });
   const tokens = new TokenSource(replay.tokenFloor);
   const log = GroupLog.resume(files, dataPath, owner, scan, time.nowMs(), replay.tokenFloor);
   if (!manifest.ready) directory.markReady();

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { TWO_32 } from '../../../native-layout/format.js';
+import { LeaseStoreError } from '../../errors.js';
 import type { FileSystem } from '../../io/file-system.js';
 import type { TokenSource } from '../../shard/tokens.js';
 import { FrameBuilder, type ShiftMode } from '../../wal/frame-builder.js';
@@ -110,7 +111,7 @@ export class GroupLog {
     }
     try {
       this.#finish();
-      if (synced || tokens.uncovered) this.sync();
+      if (synced || tokens.uncovered) this.#syncGroup();
     } catch (error) {
       tokens.forgetAfter(this.#wal.lastLsn);
       throw error;
@@ -142,6 +143,16 @@ export class GroupLog {
       this.#wal.sync();
     } finally {
       this.#wal.close();
+    }
+  }
+
+  /** The group is in the log by now: if it cannot be synced, nobody knows whether it is there when the store opens again. */
+  #syncGroup(): void {
+    try {
+      this.sync();
+    } catch (error) {
+      const { code, message } = error as LeaseStoreError;
+      throw new LeaseStoreError(code ?? 'ERR_HOLDFAST_IO', message, { outcome: 'unknown', cause: error });
     }
   }
 

@@ -61,6 +61,7 @@ export class MmapJournal implements Journal {
 
   append(changes: readonly Change[], nowMs: number, tokens: TokenSource, synced: boolean): void {
     const { log, table } = this.#p;
+    table.reserve(changes);
     log.append(changes, nowMs, tokens, synced, (change) => !this.#whole.has(change.key));
     for (const change of changes) {
       this.#whole.add(change.key);

@@ -1,6 +1,7 @@
 import { assert } from '../../assert.js';
 import type { ByteText } from '../semantics/byte-text.js';
 import type { LeaseRecord } from '../semantics/lease-record.js';
+import type { Change } from '../semantics/rules.js';
 import { CHUNK_BYTES, type MappedFile } from './mapped-file.js';
 import { clearSlot, readSlot, UNIT_BYTES, unitsFor, writeDeadline, writeSlot } from './slot.js';
 
@@ -30,7 +31,7 @@ export class MappedTable {
   readonly #file: MappedFile;
   readonly #salt: number;
   readonly #places = new Map<ByteText, Place>();
-  /** First units of free runs, by length. */
+  /** First units of free runs, by length. Neighbours are joined when the store opens, not before. */
   readonly #free: number[][] = Array.from({ length: RUN_MAX + 1 }, () => []);
 
   constructor(file: MappedFile, salt: number) {
@@ -71,6 +72,16 @@ export class MappedTable {
     for (const [key, { record }] of this.#places) yield { key, record };
   }
 
+  /**
+   * Makes sure that these changes find room, or throws what the file system throws. To be called before they are logged:
+   * what is in the log must not fail to get into the table. Renewals in place and removals need none.
+   */
+  reserve(changes: readonly Change[]): void {
+    const writes = changes.filter((change) => change.kind !== 'remove' && this.#mayMove(change)).length;
+    // Any slot fits into a run of the greatest length, whatever became of the shorter ones.
+    while (this.#free[RUN_MAX].length < writes) this.#growFile();
+  }
+
   /** Writes what the key holds now; undefined for nothing. */
   set(key: ByteText, record: LeaseRecord | undefined): void {
     const place = this.#places.get(key);
@@ -93,6 +104,11 @@ export class MappedTable {
       return;
     }
     this.#write(key, { ...place, record });
+  }
+
+  #mayMove({ kind, key, record }: Exclude<Change, { kind: 'remove' }>): boolean {
+    // A grant may come after a removal in the same group, which gives the place away.
+    return kind === 'grant' || this.#places.get(key)?.units !== unitsFor(key, record);
   }
 
   #take(key: ByteText, place: Place): void {
@@ -127,10 +143,14 @@ export class MappedTable {
       this.#release(at + units, length - units);
       return at;
     }
+    this.#growFile();
+    return this.#allocate(units);
+  }
+
+  #growFile(): void {
     const first = this.#file.chunks * UNITS_PER_CHUNK;
     this.#file.grow();
     this.#release(first, UNITS_PER_CHUNK);
-    return this.#allocate(units);
   }
 
   #release(at: number, units: number): void {
