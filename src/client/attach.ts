@@ -173,8 +173,8 @@ class Attached<V> implements AttachedReads<V> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Not now: this may be called within a read, which must keep its pins until it ends, and reads are synchronous.
-    queueMicrotask(() => this.#port.close());
+    // The other end hears of it when this thread's turn is over, so a read that this is called within keeps its pins.
+    this.#port.close();
   }
 
   [Symbol.dispose](): void {

@@ -6,9 +6,10 @@ import type { ActorKey, LeaseRange } from '../../src/lease.js';
 export type Asked =
   | { readonly call: 'range'; readonly range: LeaseRange }
   | { readonly call: 'get'; readonly key: ActorKey }
-  | { readonly call: 'count' | 'hold' | 'hang' | 'exit' | 'close' };
+  | { readonly call: 'count' | 'hold' | 'hang' | 'exit' | 'close' | 'closeWithin' };
 
-const reads = attach<string>((workerData as { handle: StoreHandle }).handle);
+const { handle, signal } = workerData as { handle: StoreHandle; signal: Int32Array };
+const reads = attach<string>(handle);
 const held: unknown[] = [];
 
 function answer(asked: Asked): unknown {
@@ -24,6 +25,13 @@ function answer(asked: Asked): unknown {
     case 'hang':
       return reads.forEach({}, () => {
         for (;;);
+      });
+    case 'closeWithin':
+      return reads.forEach({}, () => {
+        reads.close();
+        parentPort?.postMessage({ answer: 'closed' });
+        Atomics.wait(signal, 0, 0);
+        return false;
       });
     case 'exit':
       return parentPort?.close();

@@ -37,9 +37,11 @@ function handleOf(fixture: ShardFixture): StoreHandle {
 
 class Reader {
   readonly worker: Worker;
+  /** Set to 1 to let the thread go on. */
+  readonly signal = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(handle: StoreHandle) {
-    const workerData = { handle };
+    const workerData = { handle, signal: this.signal };
     this.worker = new Worker(new URL('attach-worker.js', import.meta.url), { workerData, transferList: [handle.port] });
   }
 
@@ -157,6 +159,21 @@ test('reads and snapshots of a closed attachment end, also within a visit', asyn
   assert.throws(() => [...iterator], hasCode('ERR_HOLDFAST_CLOSED'));
   await until('the row is free', () => freeRows(fixture) === free);
   assert.is(fixture.pinned, 0);
+});
+
+test('a row is not given back while the visit that closed its attachment goes on', async () => {
+  const fixture = filled(1, 10);
+  const free = freeRows(fixture);
+  const reader = new Reader(handleOf(fixture));
+  assert.is(await reader.ask({ call: 'closeWithin' }), 'closed');
+  // Long enough for the end of the port to be heard here.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.is(freeRows(fixture), free - 1);
+  assert.is(fixture.pinned, 1);
+  Atomics.store(reader.signal, 0, 1);
+  Atomics.notify(reader.signal, 0);
+  await until('the row is free', () => freeRows(fixture) === free);
+  await reader.worker.terminate();
 });
 
 test('a thread learns at once that the store was closed', async () => {

@@ -25,7 +25,7 @@ class ShardOfFixture {
   readonly slabs: Slabs;
   readonly commits: Commits;
   readonly #allocator: NodeAllocator;
-  readonly #table: LeaseTable;
+  #table: LeaseTable;
 
   constructor(shard: number, nodeBytes: number, memoryBytes: number) {
     this.control = new Control(createControl(shard, nodeBytes));
@@ -48,7 +48,10 @@ class ShardOfFixture {
 
   publish(storeMs: number): void {
     const { commit } = this.#allocator;
-    this.commits.publish({ commit, lsn: commit, storeMs, token: 0, ...this.#table.roots });
+    const { roots } = this.#table;
+    this.commits.publish({ commit, lsn: commit, storeMs, token: 0, ...roots });
+    // As after a restart of the writer: owner references that are free are given out again from the lowest.
+    this.#table = new LeaseTable(this.slabs, this.#allocator, roots);
     this.#allocator.published();
     this.#allocator.reclaim(this.commits.scanPins().commits);
   }

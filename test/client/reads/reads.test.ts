@@ -144,11 +144,12 @@ test('an owner whose name is gone and came back, or gave its reference to anothe
   const fixture = new ShardFixture();
   const reads = new Reads(fixture.parts());
   const owners = ['x', 'y', 'z', 'nœud', 'y2'];
+  const step = fc.tuple(fc.nat(3), fc.nat(owners.length), fc.boolean());
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(owners.length)), { minLength: 1, maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
       const held = new Map<string, string>();
       for (let i = 0; i < 4; i++) fixture.remove({ type: 't', id: String(i) });
-      for (const [id, owner] of steps) {
+      for (const [id, owner, isRead] of steps) {
         if (owner < owners.length) {
           fixture.put(lease('t', String(id), { owner: owners[owner] }));
           held.set(String(id), owners[owner]);
@@ -157,6 +158,8 @@ test('an owner whose name is gone and came back, or gave its reference to anothe
           held.delete(String(id));
         }
         fixture.publish();
+        // Commits that nobody looks at come between, so that a root is met again with other names below.
+        if (!isRead) continue;
         for (const [key, name] of held) assert.is(reads.get({ type: 't', id: key })?.owner, name);
         for (const name of owners) {
           const mine = [...held].filter(([, holder]) => holder === name).map(([key]) => key);
@@ -164,7 +167,7 @@ test('an owner whose name is gone and came back, or gave its reference to anothe
         }
       }
     }),
-    { seed, numRuns: 100 },
+    { seed, numRuns: scaled(100, 2000) },
   );
 });
 
