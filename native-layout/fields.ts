@@ -61,7 +61,8 @@ export class Fields {
 
   /** Ends the layout; its size must be a multiple of `alignment`, so that arrays of it stay aligned. */
   end(alignment: Width | 16 | 64 | 128 = 4): number {
-    if (this.#end % alignment !== 0) throw new RangeError(`layout ends at ${this.#end}, not a multiple of ${alignment}`);
+    if (this.#end % alignment !== 0)
+      throw new RangeError(`layout ends at ${this.#end}, not a multiple of ${alignment}`);
     return this.#end;
   }
 
@@ -70,7 +71,8 @@ export class Fields {
   }
 
   #add(name: string, bytes: number, alignment: number): number {
-    if (this.#end % alignment !== 0) throw new RangeError(`field ${name} at ${this.#end} is not aligned to ${alignment}`);
+    if (this.#end % alignment !== 0)
+      throw new RangeError(`field ${name} at ${this.#end} is not aligned to ${alignment}`);
     const offset = this.#end;
     this.#fields.push({ name, offset, bytes });
     this.#end += bytes;

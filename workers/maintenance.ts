@@ -25,7 +25,7 @@ export interface HelloTask {
 export type MaintenanceTask = SyncTask | CheckpointTask | HelloTask;
 
 /** Work beside the shards, on a thread that may take its time. */
-export default function runMaintenance(task: MaintenanceTask): SavedCheckpoint | undefined {
+export function runMaintenance(task: MaintenanceTask): SavedCheckpoint | undefined {
   if (task.kind === 'sync') {
     syncLogs(task);
     return undefined;

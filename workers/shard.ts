@@ -14,7 +14,7 @@ export interface ShardTask {
 }
 
 /** One shard's thread: a task that ends when the store is closed. */
-export default async function runShard({ config, port }: ShardTask): Promise<void> {
+export async function runShard({ config, port }: ShardTask): Promise<void> {
   const shard = new Shard(config, { files: nodeFileSystem(), clock: systemClock(), random });
   let startRunning = () => {};
   const started = new Promise<void>((resolve) => {

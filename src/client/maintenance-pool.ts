@@ -21,6 +21,7 @@ export class MaintenancePool {
   ) {
     this.#pool = new Piscina({
       filename: WORKER.href,
+      name: 'runMaintenance',
       minThreads: 2,
       maxThreads: 2,
       concurrentTasksPerWorker: 1,

@@ -34,6 +34,7 @@ export class ShardPool {
     const threads = configs.length;
     this.#pool = new Piscina({
       filename: WORKER.href,
+      name: 'runShard',
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
@@ -52,7 +53,9 @@ export class ShardPool {
   }
 
   async start(order: StartOrder): Promise<void> {
-    await Promise.all(this.#threads.map(({ api }, shard) => this.#ask<Answer<void>>(shard, () => api.start(order)).then(unwrap)));
+    await Promise.all(
+      this.#threads.map(({ api }, shard) => this.#ask<Answer<void>>(shard, () => api.start(order)).then(unwrap)),
+    );
   }
 
   /** Lets every shard finish what waits and close its log, then ends the threads. */

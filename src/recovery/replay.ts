@@ -115,6 +115,9 @@ export class Replay implements RecordVisitor {
     if (this.#allocator.available > needed) return;
     this.commit();
     if (this.#allocator.available > needed) return;
-    throw new LeaseStoreError('ERR_HOLDFAST_FULL', 'the stored leases do not fit memoryBytesMax; open with a larger one');
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_FULL',
+      'the stored leases do not fit memoryBytesMax; open with a larger one',
+    );
   }
 }

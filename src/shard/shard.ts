@@ -9,6 +9,7 @@ import { Control } from '../memory/control.js';
 import { Slabs, type SlabsHandle } from '../memory/slabs.js';
 import { removeTemporaries } from '../checkpoint/files.js';
 import type { WaitStrategy } from '../options.js';
+import type { CommitReport } from '../recovery/check.js';
 import { type Recovered, recoverShard } from '../recovery/recover.js';
 import { FrameBuilder } from '../wal/frame-builder.js';
 import { settleLog } from '../wal/settle.js';
@@ -54,6 +55,8 @@ export interface RecoverySummary {
   readonly checkpointLsn: number;
   readonly damagedCheckpoints: readonly string[];
   readonly tornBytes: number;
+  /** Share of the bytes of all nodes that is in use. */
+  readonly fill: number;
   readonly took: Recovered['took'];
 }
 
@@ -104,6 +107,7 @@ export class Shard {
       checkpointLsn: recovered.checkpoint?.lsn ?? 0,
       damagedCheckpoints: recovered.damaged.map(({ path }) => path),
       tornBytes: recovered.scan.torn?.bytes ?? 0,
+      fill: fillOf(recovered.report, this.#slabs.nodeBytes),
       took: recovered.took,
     };
   }
@@ -226,4 +230,14 @@ function progressInto(counters: Counters) {
     counters.set(AT.recoveryDone, done);
     counters.set(AT.recoveryTotal, total);
   };
+}
+
+function fillOf({ leases, owners, names }: CommitReport, nodeBytes: number): number {
+  let used = 0;
+  let nodes = 0;
+  for (const tree of [leases, owners, names]) {
+    used += tree.usedBytes;
+    nodes += tree.leaves + tree.branches;
+  }
+  return nodes === 0 ? 1 : used / (nodes * nodeBytes);
 }

@@ -86,13 +86,7 @@ export function countLive(
   return live;
 }
 
-function countLiveSlots(
-  leaf: Node,
-  kind: TreeKind,
-  from: Key | undefined,
-  to: Key | undefined,
-  nowMs: number,
-): number {
+function countLiveSlots(leaf: Node, kind: TreeKind, from: Key | undefined, to: Key | undefined, nowMs: number): number {
   const low = from === undefined ? 0 : slotOf(leaf, from);
   const high = to === undefined ? leaf.count : slotOf(leaf, to);
   let live = 0;

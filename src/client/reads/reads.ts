@@ -1,6 +1,6 @@
 import { EXPIRES_AT, OWNER_REF, TOKEN, u53 } from '../../../native-layout/lease-record.js';
 import { checkCountLive, checkToken } from '../../arguments.js';
-import type { LeaseReads } from '../../engines/engine.js';
+import type { LeaseReads } from '../../lease-store.js';
 import { invalidArgument } from '../../errors.js';
 import { Key, KeyEncoder } from '../../key.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
