@@ -214,6 +214,37 @@ test('both checkpoints damaged, or the newest and the log behind the older', () 
   }
 });
 
+test('a log that ends before the cut of a damaged checkpoint is not taken for a torn one', () => {
+  const disk = new FaultFileSystem();
+  const driver = ShardDriver.open({ files: disk, clock: new HandClock() });
+  for (const key of ['chat/1', 'chat/2', 'chat/3']) {
+    driver.answer(driver.acquire(key, 'n1', 1000));
+    driver.syncInBackground();
+    driver.checkpoint();
+  }
+  const spoil = (name: string): void => {
+    const file = disk.open(`${SHARD_DIRECTORY}/${name}`, 'write');
+    file.write(Uint8Array.of(1, 2, 3), 0, 3, file.size() - 3);
+    file.close();
+  };
+  const [log] = disk.list(SHARD_DIRECTORY).filter((name) => name.startsWith('wal-'));
+  spoil(disk.list(SHARD_DIRECTORY).filter((name) => name.endsWith('.ckpt'))[1]);
+  const fallenBack = disk.afterKill();
+  assert.is(ShardDriver.open({ files: fallenBack, clock: new HandClock() }).leases().size, 3);
+  assert.is(
+    fallenBack.list(SHARD_DIRECTORY).filter((name) => name.endsWith('.ckpt')).length,
+    1,
+    'the damaged one is gone',
+  );
+  spoil(log);
+  const before = disk.digest();
+  assert.throws(
+    () => new ShardDriver({ files: disk, clock: new HandClock() }).recover(),
+    (error: unknown) => error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT',
+  );
+  assert.is(disk.digest(), before);
+});
+
 test('all of that was neither refused nor survived throughout', () => {
   const { same, refused, earlier } = counts;
   assert.ok(same > 500 && refused > 300 && earlier > 20 && earlier < refused, JSON.stringify(counts));

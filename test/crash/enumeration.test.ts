@@ -139,7 +139,7 @@ for (const durability of ['written', 'synced'] as const) {
   test(`a power cut at any step of a '${durability}' shard's life loses no promise and repeats no token`, () => {
     let images = 0;
     let secondCrashes = 0;
-    for (let n = 0; n < scaled(2, 150); n++) {
+    for (let n = 0; n < scaled(3, 150); n++) {
       const historySeed = seed + n;
       const { states, moments } = record(durability, historySeed);
       for (const moment of moments) {

@@ -109,6 +109,18 @@ function crashes(step: () => void): boolean {
   }
 }
 
+test('what a start found is on the disk before anything follows it', () => {
+  const files = new FaultFileSystem();
+  const clock = new HandClock();
+  const driver = reopen(files, clock, 'keep-deadlines');
+  driver.answer(driver.acquire('chat/1', 'n1', 1000));
+  const leases = driver.leases();
+  // Killed: the record is in the page cache, and no disk has it yet.
+  const then = reopen(files, clock, 'keep-deadlines');
+  assert.equal(then.leases(), leases);
+  for (const image of files.images(seed, 20)) assert.equal(reopen(image, clock, 'keep-deadlines').leases(), leases);
+});
+
 test('with the clock set back, store time goes on, and nothing that expired revives', () => {
   const { files, clock, leases } = downed('closed');
   const downMs = clock.wall;

@@ -77,7 +77,7 @@ export class ShardHistory {
         files.clearFaults();
         return;
       case 5:
-        if (random.chance(0.5)) this.#restart();
+        this.#restart();
         return;
       default:
         if (durability === 'written' && random.chance(0.15)) this.#waitFor(this.driver.flush());
