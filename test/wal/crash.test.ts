@@ -151,7 +151,7 @@ test('a power cut at any step leaves a log that recovers to what was durable, or
 
 test('a second power cut, while the first is recovered from, changes nothing', () => {
   let cuts = 0;
-  for (let n = 0; n < scaled(6, 200); n++) {
+  for (let n = 0; n < scaled(10, 200); n++) {
     const random = new Random(seed + 7919 * n);
     const history = runUntil(random.between(5, 40), seed + n, 40);
     if (history === undefined) continue;
