@@ -65,6 +65,34 @@ export class Key {
     return this;
   }
 
+  /** Appends an id that is a canonical UUID, in one pass over its characters; `false` if it is none. */
+  appendUuidText(at: number, id: string): boolean {
+    if (id.length !== UUID_TEXT_BYTES) return false;
+    if (id.charCodeAt(8) !== DASH || id.charCodeAt(13) !== DASH) return false;
+    if (id.charCodeAt(18) !== DASH || id.charCodeAt(23) !== DASH) return false;
+    const bytes = this.bytes;
+    const a = hex4(id, 0, bytes, at);
+    const b = hex4(id, 4, bytes, at + 4);
+    const c = hex4(id, 9, bytes, at + 9);
+    const d = hex4(id, 14, bytes, at + 14);
+    const e = hex4(id, 19, bytes, at + 19);
+    const f = hex4(id, 24, bytes, at + 24);
+    const g = hex4(id, 28, bytes, at + 28);
+    const h = hex4(id, 32, bytes, at + 32);
+    if ((a | b | c | d | e | f | g | h) < 0) return false;
+    bytes[at + 8] = DASH;
+    bytes[at + 13] = DASH;
+    bytes[at + 18] = DASH;
+    bytes[at + 23] = DASH;
+    this.#end(at + UUID_TEXT_BYTES);
+    this.uuidAt = at;
+    this.u0 = ((a << 16) | b) >>> 0;
+    this.u1 = ((c << 16) | d) >>> 0;
+    this.u2 = ((e << 16) | f) >>> 0;
+    this.u3 = ((g << 16) | h) >>> 0;
+    return true;
+  }
+
   copyFrom(other: Key): this {
     const source = other.bytes;
     for (let i = 0; i < other.length; i++) this.bytes[i] = source[i];
@@ -154,6 +182,25 @@ function hex8(bytes: Uint8Array, a: number, b: number): number {
   return ((n0 << 28) | (n1 << 24) | (n2 << 20) | (n3 << 16) | (n4 << 12) | (n5 << 8) | (n6 << 4) | n7) >>> 0;
 }
 
+/** Four hex digits of a text, copied to `to` on the way; -1 if some character is none. */
+function hex4(text: string, from: number, bytes: Uint8Array, to: number): number {
+  const c0 = text.charCodeAt(from);
+  const c1 = text.charCodeAt(from + 1);
+  const c2 = text.charCodeAt(from + 2);
+  const c3 = text.charCodeAt(from + 3);
+  if ((c0 | c1 | c2 | c3) > 0xff) return -1;
+  const n0 = NIBBLE[c0];
+  const n1 = NIBBLE[c1];
+  const n2 = NIBBLE[c2];
+  const n3 = NIBBLE[c3];
+  if ((n0 | n1 | n2 | n3) & 0x100) return -1;
+  bytes[to] = c0;
+  bytes[to + 1] = c1;
+  bytes[to + 2] = c2;
+  bytes[to + 3] = c3;
+  return (n0 << 12) | (n1 << 8) | (n2 << 4) | n3;
+}
+
 const HEX = new Uint8Array(16);
 for (let i = 0; i < 16; i++) HEX[i] = '0123456789abcdef'.charCodeAt(i);
 
@@ -235,6 +282,7 @@ export class KeyEncoder {
 
   appendId(key: Key, at: number, id: unknown, field: string): Key {
     if (typeof id !== 'string') throw invalidArgument(field, 'a string', id);
+    if (key.appendUuidText(at, id)) return key;
     const bytes = key.bytes;
     const length = id.length;
     if (length === 0 || length > ID_BYTES_MAX) throw tooLong(field, id, ID_BYTES_MAX);
