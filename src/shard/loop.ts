@@ -28,14 +28,15 @@ export interface LoopParts {
 export async function runLoop(p: LoopParts): Promise<void> {
   let oustAtMs = 0;
   for (;;) {
-    while (p.writer.runGroup()) {
-      if (p.writer.takeBarrier()) standAtGate(p.control);
-    }
+    const worked = p.writer.runGroup();
+    if (worked && p.writer.takeBarrier()) standAtGate(p.control);
     if (p.monotonicMs() >= oustAtMs) {
       p.memory.oustOverdue();
       oustAtMs = p.monotonicMs() + OUST_EVERY_MS;
     }
+    // However much there is to do: whoever calls waits for an answer.
     if (p.waiter.takeTurn()) await turn();
+    else if (worked) continue;
     else if (p.stopping()) return;
     else if (!p.waiter.spin()) sleep(p);
   }

@@ -1,4 +1,4 @@
-// timeout: 900s
+// timeout: 1800s
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LeaseStoreError } from '../../src/errors.js';

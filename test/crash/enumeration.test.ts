@@ -1,4 +1,4 @@
-// timeout: 900s
+// timeout: 1800s
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
@@ -139,15 +139,15 @@ for (const durability of ['written', 'synced'] as const) {
   test(`a power cut at any step of a '${durability}' shard's life loses no promise and repeats no token`, () => {
     let images = 0;
     let secondCrashes = 0;
-    for (let n = 0; n < scaled(3, 150); n++) {
+    for (let n = 0; n < scaled(3, 40); n++) {
       const historySeed = seed + n;
       const { states, moments } = record(durability, historySeed);
       for (const moment of moments) {
         for (const image of moment.disk.images(historySeed + moment.step, scaled(3, 40))) {
           const where = `seed ${historySeed}, step ${moment.step}, image ${image.digest().slice(0, 8)}`;
           try {
-            if (images++ % scaled(40, 10) === 0) {
-              secondCrashes += expectSecondCrashes(states, moment, image.afterKill(), scaled(2, 8));
+            if (images++ % 40 === 0) {
+              secondCrashes += expectSecondCrashes(states, moment, image.afterKill(), scaled(2, 4));
             }
             expectRecovers(states, moment, image, images % 2 === 0);
           } catch (error) {
@@ -156,7 +156,7 @@ for (const durability of ['written', 'synced'] as const) {
         }
       }
     }
-    assert.ok(images > scaled(250, 100_000), `${images} images`);
+    assert.ok(images > scaled(250, 20_000), `${images} images`);
     assert.ok(secondCrashes > scaled(30, 5000), `${secondCrashes} crashes of a recovery`);
   });
 }
