@@ -41,7 +41,9 @@ export interface SnapshotOptions {
 }
 
 export interface BackupOptions {
+  /** Hears how far it has come. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Stops it with `ERR_HOLDFAST_ABORTED`; what was written so far is removed. */
   readonly signal?: AbortSignal;
 }
 
@@ -54,13 +56,16 @@ export interface Progress {
 
 /** Reads that answer on the calling thread. */
 export interface LeaseReads<V> {
-  /** The live lease of a key. */
+  /** The live lease of a key; undefined if nobody holds it, also when its lease has expired and was not swept yet. */
   get(key: ActorKey): Lease<V> | undefined;
   /** Whether `token` is the live grant of the key. */
   check(key: ActorKey, token: number): boolean;
   /** Leases in key order (within one owner and across types alike). Breaking out of the loop frees what it holds. */
   range(range?: LeaseRange): IterableIterator<Lease<V>>;
-  /** Visits leases in place, without copying them; return `false` to stop. Answers how many were visited. */
+  /**
+   * Visits leases in place, without copying them; return `false` to stop. Answers how many were visited. The view is
+   * good within its call only, and the whole visit sees one commit of each shard.
+   */
   forEach(range: LeaseRange, visit: (view: LeaseView<V>) => boolean | undefined | void): number;
   /** Stored leases in the range (expired but unswept ones included), or only live ones. */
   count(range?: LeaseRange, options?: CountOptions): number;
@@ -70,15 +75,24 @@ export interface LeaseReads<V> {
 export interface LeaseSnapshot<V> extends LeaseReads<V>, Disposable {
   /** Store time at which the snapshot judges expiry, ms since the epoch. */
   readonly atMs: number;
+  /** Lets its memory go; reads fail with `ERR_HOLDFAST_CLOSED` from then on. Idempotent. */
   close(): void;
 }
 
-/** Writes are promises in every engine. */
+/**
+ * Writes are promises in every engine. They reject with a `LeaseStoreError` whose `outcome` says whether the write may
+ * have happened all the same; what is merely refused is a result.
+ */
 export interface LeaseWrites<V> {
+  /** Grants a key that nobody else holds, with a new token, for `ttlMs` from now. To its own holder it is granted afresh. */
   acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>>;
+  /** As many acquires behind one promise; answers in order, and one that fails takes no other with it. */
   acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]>;
+  /** Moves the deadline to `ttlMs` from now. Takes a lease as it was handed out, or its key and token. */
   renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed>;
+  /** As many renewals behind one promise; answers in order. */
   renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]>;
+  /** Gives a lease up before its deadline. */
   release(grant: Grant, options?: WriteOptions): Promise<Released>;
   /** Releases what the owner held when the call began; in slices, not atomically. */
   releaseOwner(owner: string): Promise<{ readonly released: number }>;
@@ -91,20 +105,25 @@ export interface LeaseWrites<V> {
 
 interface Lifecycle extends AsyncDisposable {
   readonly engine: EngineName;
+  /** What this engine can do; the rest is refused with `ERR_HOLDFAST_ENGINE_UNAVAILABLE`. */
   readonly supports: Supports;
   /** Resolves once everything acknowledged so far is on the disk. */
   flush(): Promise<void>;
+  /** Writes what is in memory to the disk now, so that the next opening has less to replay. Happens by itself, too. */
   checkpoint(): Promise<void>;
+  /** Copies the store, while it goes on, into a directory that is missing or empty; the copy opens as a store. */
   backup(directory: string, options?: BackupOptions): Promise<void>;
+  /** Finishes what is under way, makes it durable and lets the directory go. Later calls fail with `ERR_HOLDFAST_CLOSED`. */
   close(): Promise<void>;
 }
 
 /** A store of leases whose reads are synchronous. */
 export interface LeaseStore<V = unknown> extends LeaseReads<V>, LeaseWrites<V>, Lifecycle {
-  /** One commit per shard, frozen. */
+  /** The published commit of each shard, frozen: `ERR_HOLDFAST_OVERLOADED` if this thread holds too many already. */
   snapshot(options?: SnapshotOptions): LeaseSnapshot<V>;
-  /** One cut across all shards. */
+  /** All shards as of one moment: with a write, it holds every write that was acknowledged before that one began. */
   consistentSnapshot(options?: SnapshotOptions): Promise<LeaseSnapshot<V>>;
+  /** Counters and latencies, as far as the engine keeps any; what they are is the engine's own. */
   metrics(): unknown;
 }
 

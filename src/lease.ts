@@ -15,27 +15,36 @@ export interface Lease<V = unknown> {
   readonly token: number;
   /** Store time (ms since the epoch) from which the lease no longer holds. */
   readonly expiresAtMs: number;
+  /** What the last grant or renewal asked for, and what a renewal without a ttl of its own takes. */
   readonly ttlMs: number;
+  /** When it was granted, as the token tells: store time, ms. After a crash it may be some seconds ahead. */
   readonly acquiredAtMs: number;
   /** How often it was renewed since it was granted. */
   readonly renewals: number;
+  /** Absent where the lease has none. */
   readonly value?: V;
 }
 
 /** The answer to an acquire. Expected contention is a result, not an exception. */
 export type Acquired<V = unknown> =
   | { readonly ok: true; readonly lease: Lease<V> }
+  /** Somebody else holds the key, or with `previous`, anybody by another token. */
   | { readonly ok: false; readonly reason: 'held'; readonly current: Lease<V> }
-  /** Only with `previous`: the key no longer holds the lease with that token, and nobody else holds it now. */
+  /** Only with `previous`: the lease with that token is gone or has expired, and nobody holds the key now. */
   | { readonly ok: false; readonly reason: 'changed' };
 
-/** Why a renew or release did nothing: the deadline passed, a newer grant exists, or there is no such lease. */
+/**
+ * Why a renew or release did nothing: the deadline passed, there is a newer grant, or the key has no lease with this
+ * token. An expired lease that was swept meanwhile is `'unknown'`.
+ */
 export type Refusal = 'expired' | 'superseded' | 'unknown';
 
+/** The answer to a renewal. `expiresAtMs`: store time from which the lease no longer holds, if it is not renewed again. */
 export type Renewed =
   | { readonly ok: true; readonly expiresAtMs: number }
   | { readonly ok: false; readonly reason: Refusal };
 
+/** The answer to a release. */
 export type Released = { readonly ok: true } | { readonly ok: false; readonly reason: Refusal };
 
 /** One operation of a batch that failed on its own, beside others that did not. */
@@ -58,10 +67,11 @@ export interface AcquireOptions<V = unknown> extends WriteOptions {
   /** 1 ms to 49 days. */
   readonly ttlMs: number;
   readonly value?: V;
-  /** Grant only if the key's stored lease has this token (0: only if the key has no stored lease). */
+  /** Grant only over the live lease with this token, whoever holds it (0: only if nobody holds the key). */
   readonly previous?: number;
 }
 
+/** One operation of an `acquireMany`. */
 export interface AcquireRequest<V = unknown> {
   readonly key: ActorKey;
   readonly owner: string;
@@ -78,18 +88,22 @@ export interface Grant {
 export interface RenewOptions<V = unknown> extends WriteOptions {
   /** Defaults to the lease's own ttl. */
   readonly ttlMs?: number;
-  /** Replaces the stored value. */
+  /** Replaces the stored value; without it the value stays. */
   readonly value?: V;
 }
 
+/** One operation of a `renewMany`. */
 export interface RenewRequest extends Grant {
+  /** Defaults to the lease's own ttl. */
   readonly ttlMs?: number;
 }
 
 /** Which leases a read covers. Without `type`, all types; bounds on ids need a `type`. */
 export interface LeaseRange {
   readonly type?: string;
+  /** Only leases of this owner. */
   readonly owner?: string;
+  /** Ids behind this one; at most one of `gt` and `gte`, and of `lt` and `lte`. */
   readonly gt?: string;
   readonly gte?: string;
   readonly lt?: string;
@@ -97,6 +111,7 @@ export interface LeaseRange {
   /** Continue behind this key, in the direction of the read. */
   readonly after?: ActorKey;
   readonly reverse?: boolean;
+  /** At most so many leases. */
   readonly limit?: number;
   /** Also leases whose deadline has passed but which the sweep has not removed yet. */
   readonly includeExpired?: boolean;

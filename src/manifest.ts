@@ -113,7 +113,8 @@ const FIELDS: { readonly [Name in keyof Manifest]: (value: unknown) => boolean }
 function findForeign(files: FileSystem, directory: string): string | undefined {
   return files.list(directory).find((name) => {
     // The root of an ext4 volume, which is where a container's store often lies.
-    if (name === temporaryNameOf(MANIFEST_FILE) || name === 'lost+found' || parseLockName(name) !== undefined) return false;
+    if (name === temporaryNameOf(MANIFEST_FILE) || name === 'lost+found' || parseLockName(name) !== undefined)
+      return false;
     return !(name.startsWith(GENERATION_PREFIX) && holdsNoFile(files, join(directory, name)));
   });
 }

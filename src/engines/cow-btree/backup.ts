@@ -24,7 +24,10 @@ export async function backUp(
   const { onProgress, signal } = checkBackup(options);
   const files = nodeFileSystem();
   if (files.stat(target) !== undefined && files.list(target).length > 0) {
-    throw new LeaseStoreError('ERR_HOLDFAST_INVALID_ARGUMENT', `directory must not be there, or be empty: ${target} holds files`);
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_INVALID_ARGUMENT',
+      `directory must not be there, or be empty: ${target} holds files`,
+    );
   }
   ensureDirectory(files, target);
   const { manifest, checkpoints } = store;
@@ -49,5 +52,13 @@ export async function backUp(
 function startLog(files: FileSystem, directory: string, manifest: Manifest, shard: number, lsn: number): void {
   const storeId = Uint8Array.from(Buffer.from(manifest.storeId, 'hex'));
   const salt = randomBytes(4).readUInt32LE();
-  WalWriter.create(files, directory, { shard, storeId, segmentId: 1, epoch: 1, lastLsn: lsn, storeMs: 0, salt }).close();
+  WalWriter.create(files, directory, {
+    shard,
+    storeId,
+    segmentId: 1,
+    epoch: 1,
+    lastLsn: lsn,
+    storeMs: 0,
+    salt,
+  }).close();
 }

@@ -17,6 +17,13 @@ export function openManifest(
   const known = readManifest(files, directory);
   if (known === undefined) return { manifest: create(files, options, options.shards ?? shardsByDefault), isNew: true };
   for (let shard = 0; shard < known.shards; shard++) expectDirectory(files, directory, known, shard);
+  if (options.shards !== undefined && options.shards !== known.shards) {
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_INVALID_ARGUMENT',
+      `options.shards must be ${known.shards}, as the store in ${directory} was made, or absent; got ${options.shards}. ` +
+        'To change it, make a new store with the count that you want and migrate this one to it',
+    );
+  }
   if (known.valueEncoding !== options.valueEncoding) {
     throw new LeaseStoreError(
       'ERR_HOLDFAST_INVALID_ARGUMENT',

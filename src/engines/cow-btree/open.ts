@@ -50,7 +50,9 @@ async function openLocked<V>(
   const bell = new ClientBell(memory.clientBell);
   const mailboxes = configs.map(({ requests, completions }, i) => new Mailbox(controls[i], requests, completions));
   const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax);
-  const shards = new ShardPool(configs, controls, (shard, error) => dispatcher.failShard(shard, diedError(shard, error)));
+  const shards = new ShardPool(configs, controls, (shard, error) =>
+    dispatcher.failShard(shard, diedError(shard, error)),
+  );
   try {
     const found = await watched(controls, options.onProgress, shards.recover());
     if (!isNew) expectLogs(found, options.directory);
