@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { createControl, PINS_PER_ROW, READER_ROWS } from '../../native-layout/shard-control.js';
 import { Commits } from '../../src/memory/commits.js';
 import { Control } from '../../src/memory/control.js';
-import { claimRow, freeRow, PinRow } from '../../src/memory/pins.js';
+import { claimRow, freeRow, PinRow, takeRow } from '../../src/memory/pins.js';
 
 const EMPTY = {
   lsn: 0,
@@ -65,6 +65,34 @@ test('resting and resuming keeps the commit', () => {
     assert.is(row.slot(pin), slot);
   }
   assert.not(row.resume(pin), 'what does not rest cannot be resumed');
+});
+
+test('words whose holders were ousted are used again, and their old holders cannot touch them', () => {
+  const [control] = controls(1);
+  const commits = new Commits(control);
+  const row = new PinRow(control, claimRow([control]));
+  const old = Array.from({ length: PINS_PER_ROW }, () => row.acquire());
+  for (const pin of old) row.rest(pin, 10);
+  assert.is(commits.oust(11, false), PINS_PER_ROW);
+  const fresh = Array.from({ length: PINS_PER_ROW }, () => row.acquire());
+  assert.is(new Set([...old, ...fresh]).size, 2 * PINS_PER_ROW);
+  for (const pin of fresh) row.rest(pin, 20);
+  for (const pin of old) {
+    assert.not(row.resume(pin));
+    row.drop(pin);
+  }
+  for (const pin of fresh) assert.ok(row.resume(pin));
+});
+
+test('a claimed row is taken once', () => {
+  const all = controls(2);
+  const row = claimRow(all);
+  assert.ok(takeRow(all, row));
+  assert.not(takeRow(all, row));
+  freeRow(all, row);
+  assert.not(takeRow(all, row), 'nobody claimed it');
+  assert.is(claimRow(all), row);
+  assert.ok(takeRow(all, row));
 });
 
 test('rows are claimed in every control block, and come back clean', () => {

@@ -7,7 +7,7 @@ import { scaled, seed } from '../../support/env.js';
 import { ShardFixture, START_MS, type Stored } from '../../support/shard-fixture.js';
 import { actor, apply, type Change, change, RangeModel, range, shown, stored } from './range-model.js';
 
-const runs = { seed, numRuns: scaled(150, 3000) };
+const runs = { seed, numRuns: scaled(80, 3000) };
 const NODE_BYTES = 2048;
 
 const history = fc.array(change, { minLength: 1, maxLength: 150, size: 'max' });
