@@ -406,6 +406,7 @@ export class ShardWriter {
   #commitGroup(startedMs: number): boolean {
     const p = this.#p;
     const count = p.frame.count;
+    const logMs = p.monotonicMs();
     try {
       if (count > 0) p.log.append(p.frame, count, this.#nowMs);
       if (this.#mustSync && p.log.durableLsn < this.#lsn) p.log.sync();
@@ -413,6 +414,7 @@ export class ShardWriter {
       this.#giveUp(error);
       return false;
     }
+    p.counters.record('walNs', (p.monotonicMs() - logMs) * 1e6);
     if (this.#mustSync) p.tokens.durable(p.log.durableLsn);
     this.#publish();
     if (this.#wantsSync) p.log.requestSync();
@@ -443,6 +445,7 @@ export class ShardWriter {
     });
     allocator.published();
     counters.add(AT.commits, 1);
+    counters.set(AT.earliestDeadlineMs, Number.isFinite(this.#sweep.dueMs) ? this.#sweep.dueMs : 0);
     counters.set(AT.tokenHigh, tokens.last);
     counters.set(AT.tokenCeiling, tokens.ceiling);
   }
