@@ -1,30 +1,47 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { AcknowledgementReader } from './acknowledgements.js';
+import type { Durability } from '../../index.js';
+import type { Acknowledgements } from './acknowledgements.js';
 
 const PLAYER = fileURLToPath(new URL('./play.js', import.meta.url));
 
-/** Lets a child play against the store for so long, kills it with SIGKILL, and answers what it was promised. */
-export async function playAndKill(arguments_: readonly string[], seconds: number): Promise<AcknowledgementReader> {
-  const child = spawn(process.execPath, [PLAYER, ...arguments_], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const killWithUs = () => child.kill('SIGKILL');
-  process.once('exit', killWithUs);
-  const acknowledged = new AcknowledgementReader();
-  let killed = false;
-  child.stdout.on('data', (chunk: Buffer) => {
-    // The clock starts with the first acknowledgement: opening the store takes its own time.
-    if (acknowledged.count === 0) {
-      setTimeout(() => {
-        killed = true;
-        child.kill('SIGKILL');
-      }, seconds * 1000);
-    }
-    acknowledged.push(chunk);
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => (killed ? resolve() : reject(new Error(`the player ended by itself, code ${code}`))));
-  });
-  process.off('exit', killWithUs);
-  return acknowledged;
+export interface Game {
+  readonly directory: string;
+  readonly seed: number;
+  readonly leases: number;
+  readonly durability: Durability;
+  readonly seconds: number;
 }
+
+/** Lets a store be played with until it dies, and notes what it promised. */
+export type Player = (game: Game, acknowledged: Acknowledgements, onProgress: () => void) => Promise<void>;
+
+/** Plays in a child process, and kills that with SIGKILL in the middle of its work. */
+export const playAndKill: Player = async (game, acknowledged, onProgress) => {
+  const { directory, seed, leases, durability, seconds } = game;
+  const child = spawn(process.execPath, [PLAYER, directory, String(seed), String(leases), durability], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  let timer: NodeJS.Timeout | undefined;
+  child.stdout.on('data', (chunk: Buffer) => {
+    acknowledged.receive(chunk);
+    onProgress();
+    // The clock starts with the first acknowledgement: opening the store takes its own time.
+    timer ??= setTimeout(kill, seconds * 1000);
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      // Not before 'close' has the pipe been read to its end.
+      child.once('close', (code, signal) => {
+        if (signal === 'SIGKILL' && timer !== undefined) resolve();
+        else reject(new Error(`the player ended before it was killed: ${signal ?? `exit code ${code}`}`));
+      });
+    });
+  } finally {
+    clearTimeout(timer);
+    process.off('exit', kill);
+  }
+};

@@ -1,7 +1,7 @@
 /** One line that tells how far something has come: rewritten on a terminal, repeated every few seconds elsewhere. */
 export class ProgressLine {
   readonly #started = Date.now();
-  #toldAtMs = 0;
+  #toldAtMs = this.#started;
 
   tell(text: string): void {
     const now = Date.now();
@@ -12,6 +12,7 @@ export class ProgressLine {
     process.stdout.write(process.stdout.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
   }
 
+  /** The last word, in the line's place. */
   end(text: string): void {
     process.stdout.write(process.stdout.isTTY ? `\r\x1b[K  ${text}\n` : `  ${text}\n`);
   }

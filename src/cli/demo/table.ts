@@ -1,20 +1,35 @@
 export interface Row {
   readonly what: string;
-  readonly target: string;
-  readonly projected: string;
+  readonly target?: string;
+  readonly projected?: string;
   readonly measured: string;
+  /** Under which conditions it was measured. */
+  readonly how?: string;
 }
 
-const HEAD: Row = { what: '', target: 'RFC target', projected: 'RFC projection', measured: 'measured here' };
+const HEAD: Row = {
+  what: '',
+  target: 'RFC target',
+  projected: 'RFC projection',
+  measured: 'measured here',
+  how: 'how',
+};
 
 /** The comparison, in columns as wide as what is in them. */
 export function table(rows: readonly Row[]): string {
-  const all = [HEAD, ...rows];
-  const width = (pick: (row: Row) => string) => Math.max(...all.map((row) => pick(row).length));
-  const [what, target, projected] = [width((r) => r.what), width((r) => r.target), width((r) => r.projected)];
-  const lines = all.map(
-    (row) =>
-      `${row.what.padEnd(what)}  ${row.target.padEnd(target)}  ${row.projected.padEnd(projected)}  ${row.measured}`,
+  const cells = [HEAD, ...rows].map(({ what, target = '', projected = '', measured, how = '' }) => [
+    what,
+    target,
+    projected,
+    measured,
+    how,
+  ]);
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
   );
   lines.splice(1, 0, '-'.repeat(Math.max(...lines.map((line) => line.length))));
   return lines.join('\n');

@@ -1,15 +1,58 @@
-import type { ActorKey } from '../../lease.js';
+import type { ActorKey, LeaseReads } from '../../index.js';
 
 /** The workload that the RFC's authors use: 20 types, UUID ids, 5 nodes. */
 export const TYPES = Array.from({ length: 20 }, (_, i) => `actor-type-${String(i).padStart(2, '0')}`);
 export const NODES = Array.from({ length: 5 }, (_, i) => `node-${i}`);
 
-/** The share of operations in the *high throughput* profile; the rest acquires new actors. */
-export const RENEW_SHARE = 0.9;
-export const RANGE_SHARE = 0.02;
+/** One of their mixes of operations. What is neither a renewal nor a range query acquires a new actor. */
+export interface Profile {
+  readonly name: string;
+  /** Half of them exist before the run starts. */
+  readonly actors: number;
+  readonly ttlMs: number;
+  readonly renewShare: number;
+  /** Range queries of a whole type. */
+  readonly rangeShare: number;
+  /** Operations a second, where the run is paced. */
+  readonly perSecond: number;
+}
 
-/** Long enough that nothing expires while the demo looks at it. */
-export const TTL_MS = 10 * 60 * 1000;
+export const LEASE: Profile = {
+  name: 'lease',
+  actors: 10_000,
+  ttlMs: 300_000,
+  renewShare: 0.85,
+  rangeShare: 0.05,
+  perSecond: 1000,
+};
+
+export const HIGH_THROUGHPUT: Profile = {
+  name: 'high throughput',
+  actors: 50_000,
+  ttlMs: 60_000,
+  renewShare: 0.9,
+  rangeShare: 0.02,
+  perSecond: 10_000,
+};
+
+/** For the big store: long enough that nothing expires while the demo looks at it. */
+export const TTL_MS = 60 * 60 * 1000;
+
+/**
+ * Leases that a range query reads. In a profile's own size this is the whole type; in a store of millions, reading whole
+ * types unpaced would leave no time for anything else.
+ */
+const RANGE_LIMIT = HIGH_THROUGHPUT.actors / TYPES.length;
+
+/** A range query: visits leases of a type and looks at who holds each, and until when. Answers how many still hold. */
+export function readType(store: LeaseReads<unknown>, type: string): number {
+  const now = Date.now();
+  let held = 0;
+  store.forEach({ type, limit: RANGE_LIMIT }, (lease) => {
+    if (lease.owner !== '' && lease.expiresAtMs > now) held++;
+  });
+  return held;
+}
 
 /** The actor with a number: the same one in every process that has the seed. */
 export function actor(seed: number, index: number): ActorKey {
@@ -23,6 +66,7 @@ export function actor(seed: number, index: number): ActorKey {
   return { type: TYPES[index % TYPES.length], id };
 }
 
+/** Each node holds actors of every type. */
 export function nodeOf(index: number): string {
   return NODES[Math.floor(index / TYPES.length) % NODES.length];
 }
@@ -42,4 +86,8 @@ export function randomStream(seed: number): () => number {
     state = (state + 0x6d2b79f5) | 0;
     return mix(state) / 4294967296;
   };
+}
+
+export function pick<T>(list: readonly T[], random: () => number): T {
+  return list[Math.floor(random() * list.length)];
 }
