@@ -3,8 +3,8 @@ import { LeaseStoreError } from '../errors.js';
 import type { ClientBell } from '../mailbox/client-bell.js';
 import { Calls, type Target } from './calls.js';
 import type { Mailbox } from './mailbox.js';
-import { Pump } from './pump.js';
 import type { Prepared } from './prepared.js';
+import { Pump } from './pump.js';
 import type { Outgoing } from './request-writer.js';
 
 /** Requests to mailboxes, completions to their callers, and the bound on how many may be under way. */
@@ -14,6 +14,7 @@ export class Dispatcher {
   readonly #pump: Pump;
   readonly #pendingMax: number;
   #closed = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(mailboxes: readonly Mailbox[], bell: ClientBell, clock: Clock, pendingMax: number) {
     this.#mailboxes = mailboxes;
@@ -66,16 +67,30 @@ export class Dispatcher {
     this.#closed = true;
   }
 
+  /** Resolves once nothing is under way; what found no room in a mailbox so far is still to be sent. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      this.#tellIdle();
+    });
+  }
+
   /** Fails what is under way to a shard whose thread is gone; what it left unread is never carried out. */
   failShard(shard: number, error: Error): void {
     this.#mailboxes[shard].reset();
     this.#calls.failShard(shard, error);
+    this.#tellIdle();
   }
 
   #drain(): boolean {
     let any = false;
     for (const mailbox of this.#mailboxes) if (mailbox.drain(this.#calls)) any = true;
+    if (any) this.#tellIdle();
     return any;
+  }
+
+  #tellIdle(): void {
+    if (this.#calls.size === 0) this.#onIdle?.();
   }
 }
 

@@ -222,12 +222,16 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
     return this.close();
   }
 
-  /** Checkpoints first, so that nothing reads the shards' memory; the lock last, when nothing writes any more. */
+  /**
+   * Calls first, more of which may be under way than the mailboxes hold; then checkpoints, so that nothing reads the
+   * shards' memory; the lock last, when nothing writes any more.
+   */
   async #close(): Promise<void> {
     const { dispatcher, checkpoints, maintenance, shards, lock, memory, readerRow } = this.#p;
     // Threads that are attached go by this: what they would read from now on may no longer be true.
     for (const control of memory.controls) control.raise(HEALTH_CLOSED);
     dispatcher.close();
+    await dispatcher.idle();
     await checkpoints.close();
     try {
       await shards.stop();
