@@ -130,7 +130,8 @@ export class ShardHistory {
     const ttlMs = random.between(1, 20_000);
     const owner = random.pick(OWNERS);
     const known = this.model.records.get(key);
-    const token = known === undefined || random.chance(0.1) ? Math.max(1, this.model.token - random.below(2)) : known.token;
+    const token =
+      known === undefined || random.chance(0.1) ? Math.max(1, this.model.token - random.below(2)) : known.token;
     const add = (operation: Operation, pending: Pending) =>
       this.#posted.push({ operation, pending, nowMs: driver.nowMs });
     switch (random.below(8)) {
