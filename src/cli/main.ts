@@ -1,73 +1,68 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { LeaseStoreError } from '../errors.js';
+import { integerOf, onlyDirectory, parsed, pathOf, UsageError, wordOf } from './usage.js';
 
 const USAGE = `Usage: holdfast <command> [options]
 
-  demo       load leases, kill the process that renews them, recover, prove, measure
-             --leases N (1,000,000)  --shards N  --seconds N (8)  --directory DIR
-             --durability written|synced  --seed N
+  demo          Loads leases, kills the process that renews them, recovers, proves that nothing acknowledged is
+                missing, and measures.
+                --leases N       how many to load (1,000,000)
+                --seconds N      how long the child process may play; below 8, all else gets shorter too (8)
+                --directory DIR  where the store goes and stays (a temporary directory)
+                --shards N       writer threads (what the store has; in a new one, one less than there are cores)
+                --durability D   written or synced (written)
+                --seed N         picks the actors and what happens to them (1)
+  verify DIR    Checks every byte of a store that nobody has open.
+  inspect DIR   Shows what a store consists of: its manifest, checkpoints, log, trees, owners and types.
+  dump DIR      Prints the stored leases, one JSON object a line.
+  dump-wal DIR  Prints the records of the log, one JSON object a line.
 
-  --help     this text
-  --version  the version of holdfast
+  --help        this text
+  --version     the version of holdfast
+
+Exit codes: 0 all is well, 1 something is damaged, missing or failed, 2 the call was wrong.
 `;
 
-/** A mistake in the call: exit code 2. */
-class UsageError extends Error {}
+type Command = (args: string[]) => Promise<number>;
 
-async function main(argv: readonly string[]): Promise<number> {
-  const [command, ...rest] = argv;
-  switch (command) {
-    case 'demo':
-      return demo(rest);
-    case '--version':
-      console.log(version());
-      return 0;
-    case '--help':
-    case 'help':
-      console.log(USAGE);
-      return 0;
-    default:
-      throw new UsageError(command === undefined ? 'which command?' : `there is no command "${command}"`);
-  }
-}
-
-async function demo(args: string[]): Promise<number> {
-  const { values } = parsed(args);
-  const { runDemo } = await import('./demo/demo.js');
-  return runDemo({
-    leases: integer(values.leases, '--leases', 1000, 100_000_000) ?? 1_000_000,
-    shards: integer(values.shards, '--shards', 1, 256),
-    seconds: integer(values.seconds, '--seconds', 1, 3600) ?? 8,
-    directory: values.directory,
-    durability: durability(values.durability),
-    seed: integer(values.seed, '--seed', 0, 0x7fffffff) ?? 1,
-  });
-}
-
-function parsed(args: string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
+const COMMANDS: { readonly [name: string]: Command } = {
+  demo: async (args) => {
+    const { LEASES_DEFAULT, SECONDS_DEFAULT, runDemo } = await import('./demo/demo.js');
+    const text = { type: 'string' } as const;
+    const { values } = parsed({
       args,
       options: { leases: text, shards: text, seconds: text, directory: text, durability: text, seed: text },
     });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
+    return runDemo({
+      leases: integerOf(values.leases, '--leases', 1000, 100_000_000) ?? LEASES_DEFAULT,
+      shards: integerOf(values.shards, '--shards', 1, 256),
+      seconds: integerOf(values.seconds, '--seconds', 1, 3600) ?? SECONDS_DEFAULT,
+      directory: pathOf(values.directory, '--directory'),
+      durability: wordOf(values.durability, '--durability', ['written', 'synced']) ?? 'written',
+      seed: integerOf(values.seed, '--seed', 0, 0x7fffffff) ?? 1,
+    });
+  },
+  verify: async (args) => (await import('./offline/verify.js')).verify(onlyDirectory(args)),
+  inspect: async (args) => (await import('./offline/inspect.js')).inspect(onlyDirectory(args)),
+  dump: async (args) => (await import('./offline/dump.js')).dump(onlyDirectory(args)),
+  'dump-wal': async (args) => (await import('./offline/dump-wal.js')).dumpWal(onlyDirectory(args)),
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...args] = argv;
+  if (name === undefined) throw new UsageError('which command?');
+  if (args.includes('--help') || ['--help', '-h', 'help'].includes(name)) {
+    process.stdout.write(USAGE);
+    return 0;
   }
-}
-
-function integer(value: string | undefined, name: string, min: number, max: number): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= min && number <= max) return number;
-  throw new UsageError(`${name} must be an integer from ${min} to ${max}; got ${value}`);
-}
-
-function durability(value: string | undefined): 'written' | 'synced' {
-  if (value === undefined || value === 'written' || value === 'synced') return value ?? 'written';
-  throw new UsageError(`--durability must be written or synced; got ${value}`);
+  if (name === '--version') {
+    console.log(version());
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
+  return command(args);
 }
 
 function version(): string {
@@ -75,14 +70,28 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** What the caller can put right by calling otherwise, as opposed to a store that is in a bad way. */
+const CALLERS_MISTAKES: readonly string[] = [
+  'ERR_HOLDFAST_INVALID_ARGUMENT',
+  'ERR_HOLDFAST_LOCKED',
+  'ERR_HOLDFAST_FORMAT',
+];
+
+// Whoever reads our output has had enough of it: "holdfast dump DIR | head".
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
+  process.exitCode = 1;
   if (error instanceof UsageError) {
     console.error(`holdfast: ${error.message}\n\n${USAGE}`);
     process.exitCode = 2;
-  } else {
-    console.error(error instanceof LeaseStoreError ? `holdfast: ${error.code}: ${error.message}` : error);
-    process.exitCode = 1;
-  }
+  } else if (error instanceof LeaseStoreError) {
+    console.error(`holdfast: ${error.code}: ${error.message}`);
+    if (CALLERS_MISTAKES.includes(error.code)) process.exitCode = 2;
+  } else console.error(error);
 }

@@ -23,30 +23,41 @@ export interface Earlier {
 }
 
 const WAIT_STRATEGIES: readonly WaitStrategy[] = ['adaptive', 'spin', 'park'];
+/** Of a run in full length. */
 const PACED_SECONDS = 1.5;
 const IDLE_SECONDS = 2;
 const BATCH = 1000;
 const IN_FLIGHT = 256;
 
+export interface Setting {
+  readonly durability: Durability;
+  /** Length of the measurements, as a share of their full one. */
+  readonly length: number;
+  readonly progress: ProgressLine;
+}
+
 /** Measures the big store; `leases` are some of its leases. */
 export async function measureStore(
   store: Store,
-  durability: Durability,
   leases: readonly Lease[],
   earlier: Earlier,
-  progress: ProgressLine,
+  { durability, length, progress }: Setting,
 ): Promise<Row[]> {
+  const extent = (operations: number, seconds: number) => ({
+    operations: Math.ceil(operations * length),
+    seconds: seconds * length,
+  });
   progress.tell('renewals, one at a time');
-  const awaited = await measure.awaitedRenewals(store, leases, { operations: 50_000, seconds: 3 });
+  const awaited = await measure.awaitedRenewals(store, leases, extent(100_000, 3));
   // The last renewal of a shard was a commit of its own.
   const shared = Math.min(...store.metrics().shards.map(({ nodes }) => nodes.sharedByLastCommit));
   progress.tell('renewals, many at a time');
-  const pipelined = await measure.pipelinedRenewals(store, leases, IN_FLIGHT, { operations: 500_000, seconds: 2 });
-  const batched = await measure.batchedRenewals(store, leases, BATCH, { operations: 1_000_000, seconds: 2 });
+  const pipelined = await measure.pipelinedRenewals(store, leases, IN_FLIGHT, extent(1_000_000, 2));
+  const batched = await measure.batchedRenewals(store, leases, BATCH, extent(2_000_000, 2));
   progress.tell('gets');
-  const gets = await measure.gets(store, leases, { operations: 300_000, seconds: 2 });
+  const gets = await measure.gets(store, leases, extent(300_000, 2));
   progress.tell('doing nothing');
-  const idle = await measure.idleCpu(IDLE_SECONDS);
+  const idle = await measure.idleCpu(IDLE_SECONDS * length);
   const walked = earlier.queries[0];
   return [
     {
@@ -79,7 +90,7 @@ export async function measureStore(
       how: `'${durability}', two acquireMany of ${count(LOAD_BATCH)}, checkpoint included`,
     },
     { what: 'range rows/s', measured: count(walked.rowsPerSecond), how: `${walked.what}, each decoded` },
-    { what: 'idle CPU', measured: percent(idle, 2), how: `of one core, over ${IDLE_SECONDS} s` },
+    { what: 'idle CPU', measured: percent(idle, 2), how: `of one core, over ${IDLE_SECONDS * length} s` },
   ];
 }
 
@@ -113,7 +124,7 @@ function memoryRows(store: Store, shared: number): Row[] {
 }
 
 /** The RFC's profiles at their own pace, each in a small store under `directory`, under each wait strategy. */
-export async function measurePaced(directory: string, durability: Durability, progress: ProgressLine): Promise<Row[]> {
+export async function measurePaced(directory: string, { durability, length, progress }: Setting): Promise<Row[]> {
   const rows: Row[] = [];
   for (const profile of [LEASE, HIGH_THROUGHPUT]) {
     for (const waitStrategy of WAIT_STRATEGIES) {
@@ -125,7 +136,7 @@ export async function measurePaced(directory: string, durability: Durability, pr
         waitStrategy,
         shards: 1,
       });
-      const { latency, cpuShare, mainThreadShare } = await paced(store, profile, PACED_SECONDS);
+      const { latency, cpuShare, mainThreadShare } = await paced(store, profile, PACED_SECONDS * length);
       rows.push({
         what: `write at ${count(profile.perSecond)} op/s: P50 / P95 / P99 µs`,
         target: 'P95 < 15',
