@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
-import { NODE_BYTES_DEFAULT, SHARDS_MAX } from '../native-layout/format.js';
+import { SHARDS_MAX } from '../native-layout/format.js';
 import type { EngineName, Progress } from './lease-store.js';
 import { invalidArgument, LeaseStoreError } from './errors.js';
 import type { Durability } from './lease.js';
@@ -28,7 +28,7 @@ export interface StoreOptions {
   readonly waitStrategy?: WaitStrategy;
   /** How values are kept and handed out, fixed when the store is made. Default `'json'`. */
   readonly valueEncoding?: ValueEncoding;
-  /** Size of a tree node, fixed when the store is made: 2048, 4096, 8192 or 16384. Default 4096. */
+  /** Size of a tree node, fixed when the store is made: 2048, 4096, 8192 or 16384. Default: what the store has; in a new one 4096. */
   readonly nodeBytes?: number;
   /** Memory for leases and their trees. Default: three quarters of the machine's, at most 16 GiB. */
   readonly memoryBytesMax?: number;
@@ -54,7 +54,7 @@ export interface ResolvedOptions {
   readonly syncIntervalMs: number;
   readonly waitStrategy: WaitStrategy;
   readonly valueEncoding: ValueEncoding;
-  readonly nodeBytes: number;
+  readonly nodeBytes: number | undefined;
   readonly memoryBytesMax: number;
   readonly onRestart: OnRestart;
   readonly checkpointWalBytesMin: number;
@@ -114,8 +114,7 @@ export function resolveOptions(
     syncIntervalMs: within(given.syncIntervalMs, 'syncIntervalMs', SYNC_INTERVAL_MS),
     waitStrategy: word(given.waitStrategy, 'waitStrategy', WAIT_STRATEGIES),
     valueEncoding: word(given.valueEncoding, 'valueEncoding', VALUE_ENCODINGS),
-    nodeBytes:
-      given.nodeBytes === undefined ? NODE_BYTES_DEFAULT : oneOf(given.nodeBytes, 'options.nodeBytes', NODE_BYTES),
+    nodeBytes: given.nodeBytes === undefined ? undefined : oneOf(given.nodeBytes, 'options.nodeBytes', NODE_BYTES),
     memoryBytesMax: within(given.memoryBytesMax, 'memoryBytesMax', {
       ...MEMORY_BYTES_MAX,
       fallback: Math.min(MEMORY_BYTES_MAX.fallback, Math.floor(totalmem() * 0.75)),

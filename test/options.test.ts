@@ -27,7 +27,7 @@ test('a directory is all that has to be given', () => {
     syncIntervalMs: 50,
     waitStrategy: 'adaptive',
     valueEncoding: 'json',
-    nodeBytes: 4096,
+    nodeBytes: undefined,
     memoryBytesMax: Math.min(16 * 1024 ** 3, Math.floor(totalmem() * 0.75)),
     onRestart: 'keep-deadlines',
     checkpointWalBytesMin: 64 * 1024 * 1024,

@@ -49,9 +49,9 @@ export class Checkpoints {
     for (const { shard } of this.#configs) await this.#make(shard);
   }
 
-  /** A copy of one shard's published commit, as a checkpoint in another directory. */
-  copyTo(shard: number, directory: string): Promise<SavedCheckpoint> {
-    return this.#enqueue({ ...this.#order(shard), directory, replaces: false });
+  /** A copy of one shard's published commit, as a checkpoint of another store in its directory. */
+  copyTo(shard: number, directory: string, storeId: Uint8Array): Promise<SavedCheckpoint> {
+    return this.#enqueue({ ...this.#order(shard), storeId, directory, replaces: false });
   }
 
   /** Starts no more; resolves when what runs has ended. */

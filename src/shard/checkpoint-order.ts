@@ -49,8 +49,10 @@ export function checkpointShard(files: FileSystem, order: CheckpointOrder): Save
     }
     return saved;
   } catch (error) {
-    control.doubles[AT.checkpointFailures] += 1;
-    control.raise(layout.HEALTH_CHECKPOINT_FAILING);
+    if (order.replaces) {
+      control.doubles[AT.checkpointFailures] += 1;
+      control.raise(layout.HEALTH_CHECKPOINT_FAILING);
+    }
     throw error;
   } finally {
     pins.release(pin);

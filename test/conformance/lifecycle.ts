@@ -208,6 +208,12 @@ function backupConforms(subject: Subject): void {
     assert.equal(fs.readdirSync(directory), ['precious.txt']);
     const aborted = join(newDirectory(), 'aborted');
     await rejects(() => store.backup(aborted, { signal: AbortSignal.abort() }), 'ERR_HOLDFAST_ABORTED');
+    assert.not.ok(fs.existsSync(aborted));
+    await store.acquireMany(Array.from({ length: 3000 }, (_, i) => ({ key: key(`k${i}`), ...ok })));
+    const abort = new AbortController();
+    const onProgress = () => abort.abort();
+    await store.backup(aborted, { signal: abort.signal, onProgress }).catch(() => {});
+    assert.ok(!fs.existsSync(aborted) || !fs.existsSync(join(aborted, 'incomplete')), 'whole, or not there');
     await rejects(() => store.backup(''), 'ERR_HOLDFAST_INVALID_ARGUMENT');
   });
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { FORMAT_VERSION } from '../../../native-layout/format.js';
+import { FORMAT_VERSION, NODE_BYTES_DEFAULT } from '../../../native-layout/format.js';
 import { LeaseStoreError } from '../../errors.js';
 import { ensureDirectory } from '../../io/ensure-directory.js';
 import type { FileSystem } from '../../io/file-system.js';
@@ -30,12 +30,18 @@ export function openManifest(
       `options.valueEncoding must be '${known.valueEncoding}', as the store in ${directory} was made; got '${options.valueEncoding}'`,
     );
   }
+  if (options.nodeBytes !== undefined && options.nodeBytes !== known.nodeBytes) {
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_INVALID_ARGUMENT',
+      `options.nodeBytes must be ${known.nodeBytes}, as the store in ${directory} was made, or absent; got ${options.nodeBytes}`,
+    );
+  }
   return { manifest: known, isNew: false };
 }
 
 /** The manifest comes last: with it, every directory that it speaks of is there. */
 function create(files: FileSystem, options: ResolvedOptions, shards: number): Manifest {
-  const { directory, nodeBytes, valueEncoding } = options;
+  const { directory, nodeBytes = NODE_BYTES_DEFAULT, valueEncoding } = options;
   const seed = randomBytes(16);
   const manifest: Manifest = {
     format: FORMAT_VERSION,

@@ -6,6 +6,7 @@ import { type DirectoryLock, lockDirectory } from '../../io/directory-lock.js';
 import { ensureDirectory } from '../../io/ensure-directory.js';
 import type { FileSystem } from '../../io/file-system.js';
 import { parseLockName } from '../../io/lock-name.js';
+import { fillNewDirectory } from '../../io/new-directory.js';
 import { MANIFEST_FILE, type ValueEncoding } from '../../manifest.js';
 import type { ResolvedOptions } from '../../options.js';
 import { damaged, readSealed, temporaryNameOf, writeSealed } from '../../sealed-file.js';
@@ -72,22 +73,23 @@ export async function openStoreDirectory(files: FileSystem, options: ResolvedOpt
   }
 }
 
-/** Begins a store with files of its own in an empty directory; `fill` makes them whole and durable. */
+/**
+ * Makes a store with files of its own in a directory that is not there or empty; `fill` makes them whole and durable. The
+ * manifest comes last: without it there is no store. If anything fails, nothing is left behind.
+ */
 export async function createStore(
   files: FileSystem,
   options: ResolvedOptions,
   directory: string,
   fill: (dataPath: string, storeId: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  ensureDirectory(files, directory);
-  const foreign = files.list(directory)[0];
-  if (foreign !== undefined) throw notAStore(directory, foreign);
   const manifest = newManifest(options);
-  writeSealed(files, directory, MANIFEST_FILE, manifest);
-  const dataPath = join(directory, DATA);
-  files.makeDirectory(dataPath);
-  await fill(dataPath, Buffer.from(manifest.storeId, 'hex'));
-  writeSealed(files, directory, MANIFEST_FILE, { ...manifest, ready: true });
+  await fillNewDirectory(files, directory, async () => {
+    const dataPath = join(directory, DATA);
+    files.makeDirectory(dataPath);
+    await fill(dataPath, Buffer.from(manifest.storeId, 'hex'));
+    writeSealed(files, directory, MANIFEST_FILE, { ...manifest, ready: true });
+  });
 }
 
 function newManifest({ engine, valueEncoding }: ResolvedOptions): EngineManifest {
