@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ProgressLine } from '../src/cli/demo/progress.js';
+import { Collector } from './collect.js';
+import { parseOptions, USAGE } from './options.js';
+import { plan } from './plan.js';
+import { summary } from './report/summary.js';
+import { runJob } from './run-job.js';
+
+/*
+ * npm run bench: plans what is to be measured, runs each piece in a process of its own, and reports.
+ */
+
+let options: ReturnType<typeof parseOptions>;
+try {
+  options = parseOptions(process.argv.slice(2));
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  process.exit(2);
+}
+
+const root = mkdtempSync(join(options.directory ?? tmpdir(), 'holdfast-bench-'));
+process.once('exit', () => rmSync(root, { recursive: true, force: true }));
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
+const collector = new Collector(options);
+const jobs = plan(options);
+const progress = new ProgressLine();
+for (const [i, job] of jobs.entries()) {
+  if (collector.isAbsent(job.engine)) continue;
+  const title = `${i + 1}/${jobs.length} ${job.engine} '${job.durability}'`;
+  const ending = await runJob(root, job, (message) => {
+    if (message.kind === 'progress') progress.tell(`${title}: ${message.text}`);
+    else collector.take(message);
+  });
+  if (!ending.ok) collector.failed(job, ending);
+}
+progress.end(`measured, ${jobs.length} processes`);
+
+const result = collector.result();
+process.stdout.write(summary(result));
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 1)}\n`);

@@ -1,0 +1,1 @@
+export const SWEEPS: readonly string[] = ['shards', 'node-size', 'wait-strategy', 'durability', 'batch-size'];
