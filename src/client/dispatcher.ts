@@ -16,15 +16,16 @@ export class Dispatcher {
   #closed = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(mailboxes: readonly Mailbox[], bell: ClientBell, clock: Clock, pendingMax: number) {
+  constructor(mailboxes: readonly Mailbox[], bell: ClientBell, clock: Clock, pendingMax: number, spins: boolean) {
     this.#mailboxes = mailboxes;
     this.#pendingMax = pendingMax;
     this.#pump = new Pump({
       bell,
       monotonicMs: clock.monotonicMs,
       drain: () => this.#drain(),
-      ready: () => mailboxes.some((mailbox) => mailbox.ready),
+      ready: () => this.#ready(),
       busy: () => this.#calls.size > 0,
+      spins,
     });
   }
 
@@ -87,6 +88,11 @@ export class Dispatcher {
     for (const mailbox of this.#mailboxes) if (mailbox.drain(this.#calls)) any = true;
     if (any) this.#tellIdle();
     return any;
+  }
+
+  #ready(): boolean {
+    for (const mailbox of this.#mailboxes) if (mailbox.ready) return true;
+    return false;
   }
 
   #tellIdle(): void {

@@ -84,13 +84,18 @@ export class Writes<V> implements LeaseWrites<V> {
     return this.#sendAll(prepared, (completion, i) => readAcquired(completion, asked[i], this.#codec));
   }
 
-  async renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed> {
-    const { key, token } = checkGrant(grant);
-    const { ttlMs, value, durability } = checkRenew(options);
-    const out = this.#addressed(mail.OP_RENEW, key, 'grant.key', durability);
-    out.token = token;
-    out.withValue(this.#codec.encode(value, 'options.value'));
-    return this.#send(withTtl(out, ttlMs), readRenewed);
+  /** Not `async`, for an `async` function that returns a promise puts another one and three turns of microtasks around it. */
+  renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed> {
+    try {
+      const { key, token } = checkGrant(grant);
+      const { ttlMs, value, durability } = checkRenew(options);
+      const out = this.#addressed(mail.OP_RENEW, key, 'grant.key', durability);
+      out.token = token;
+      out.withValue(this.#codec.encode(value, 'options.value'));
+      return this.#send(withTtl(out, ttlMs), readRenewed);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {

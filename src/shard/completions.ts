@@ -116,6 +116,7 @@ export class Completions {
 
   /** Gives the failures, and the answers that waited for `lsn` or less; those that do not fit now wait on. */
   giveWaiting(lsn: number): boolean {
+    if (this.#failed.length === 0 && this.#kept.length === 0) return false;
     let failures = 0;
     while (failures < this.#failed.length && this.#give(this.#failed[failures])) failures++;
     this.#failed.splice(0, failures);

@@ -19,7 +19,6 @@ export interface LoopParts {
   readonly memory: MemoryGuard;
   readonly frame: FrameBuilder;
   readonly nowMs: () => number;
-  readonly monotonicMs: () => number;
   /** Whether somebody asked the shard to end; it does so once nothing waits. */
   readonly stopping: () => boolean;
 }
@@ -30,9 +29,11 @@ export async function runLoop(p: LoopParts): Promise<void> {
   for (;;) {
     const worked = p.writer.runGroup();
     if (worked && p.writer.takeBarrier()) standAtGate(p.control);
-    if (p.monotonicMs() >= oustAtMs) {
+    // Between groups the writer's clock is as good as a new look at the machine's.
+    const nowMs = worked ? p.writer.nowMs : p.nowMs();
+    if (nowMs >= oustAtMs) {
       p.memory.oustOverdue();
-      oustAtMs = p.monotonicMs() + OUST_EVERY_MS;
+      oustAtMs = nowMs + OUST_EVERY_MS;
     }
     // However much there is to do: whoever calls waits for an answer.
     if (p.waiter.takeTurn()) await turn();
@@ -46,9 +47,9 @@ export async function runLoop(p: LoopParts): Promise<void> {
 function sleep(p: LoopParts): void {
   const dueMs = p.writer.nextSweepMs - p.nowMs();
   const timeoutMs = Math.min(Math.max(dueMs, 1), p.log.unmarked ? IDLE_MARK_MS : Number.POSITIVE_INFINITY);
-  const sleptFrom = p.monotonicMs();
+  const sleptFrom = p.nowMs();
   p.waiter.park(timeoutMs);
-  const idle = p.monotonicMs() - sleptFrom >= IDLE_MARK_MS;
+  const idle = p.nowMs() - sleptFrom >= IDLE_MARK_MS;
   if (idle && p.log.unmarked) markQuietly(p);
 }
 

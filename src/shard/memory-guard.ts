@@ -1,6 +1,6 @@
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Commits } from '../memory/commits.js';
-import type { LeaseTable } from '../table/lease-table.js';
+import { type LeaseTable, NODES_NEEDED_MAX } from '../table/lease-table.js';
 import { VALUE_BYTES_MAX } from '../../native-layout/format.js';
 import { AT, type Counters } from '../metrics/counters.js';
 
@@ -30,7 +30,9 @@ export class MemoryGuard {
 
   /** Whether any one more change fits the commit being built. */
   roomForAnother(): boolean {
-    return this.#p.allocator.available > this.#p.table.nodesNeeded(VALUE_BYTES_MAX);
+    const { allocator, table } = this.#p;
+    const { available } = allocator;
+    return available > NODES_NEEDED_MAX || available > table.nodesNeeded(VALUE_BYTES_MAX);
   }
 
   /** Whether a change that adds to what is stored may go on. */

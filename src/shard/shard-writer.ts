@@ -32,10 +32,8 @@ export interface ShardParts {
   readonly memory: MemoryGuard;
   readonly durability: Durability;
   readonly sweepIntervalMs: number;
-  /** Store time, ms since the epoch. */
+  /** Store time, ms since the epoch: monotonic, so that latencies are differences of it. */
   readonly nowMs: () => number;
-  /** Any monotonic clock, ms; for latencies. */
-  readonly monotonicMs: () => number;
 }
 
 /** Requests that one commit takes at most: enough to pay for a log write, few enough to keep its latency short. */
@@ -84,6 +82,11 @@ export class ShardWriter {
     return this.#lsn;
   }
 
+  /** Store time at which the last group began. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
   /** Store time at which the sweep has something to do again. */
   get nextSweepMs(): number {
     return this.#p.log.refusal === undefined ? this.#sweep.dueMs : Number.POSITIVE_INFINITY;
@@ -124,13 +127,13 @@ export class ShardWriter {
   /** Takes what waits, and commits it. Answers whether there was anything to do. */
   runGroup(): boolean {
     const p = this.#p;
-    const startedMs = p.monotonicMs();
+    if (!p.requests.ready && !this.due) return false;
     const answered = this.#begin();
     const taken = this.#takeRequests();
     const swept = this.#keepHouse();
     if (taken === 0 && !swept) return answered;
     this.#logCeiling();
-    if (!this.#commitGroup(startedMs)) return true;
+    if (!this.#commitGroup()) return true;
     p.counters.record('groupSize', taken);
     return true;
   }
@@ -403,10 +406,10 @@ export class ShardWriter {
   }
 
   /** Log, publish, answer. `false` if the group failed. */
-  #commitGroup(startedMs: number): boolean {
+  #commitGroup(): boolean {
     const p = this.#p;
     const count = p.frame.count;
-    const logMs = p.monotonicMs();
+    const logMs = p.nowMs();
     try {
       if (count > 0) p.log.append(p.frame, count, this.#nowMs);
       if (this.#mustSync && p.log.durableLsn < this.#lsn) p.log.sync();
@@ -414,7 +417,7 @@ export class ShardWriter {
       this.#giveUp(error);
       return false;
     }
-    p.counters.record('walNs', (p.monotonicMs() - logMs) * 1e6);
+    p.counters.record('walNs', (p.nowMs() - logMs) * 1e6);
     if (this.#mustSync) p.tokens.durable(p.log.durableLsn);
     this.#publish();
     if (this.#wantsSync) p.log.requestSync();
@@ -423,7 +426,7 @@ export class ShardWriter {
     p.completions.publish();
     p.log.written(this.#lsn);
     this.#memory.afterPublish();
-    p.counters.record('commitNs', (p.monotonicMs() - startedMs) * 1e6);
+    p.counters.record('commitNs', (p.nowMs() - this.#nowMs) * 1e6);
     return true;
   }
 

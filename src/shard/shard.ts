@@ -157,7 +157,6 @@ export class Shard {
   ): void {
     const config = this.#config;
     const control = this.#control;
-    const monotonicMs = () => this.#env.clock.monotonicMs();
     const { table, allocator } = recovered;
     const requests = new RingReader(config.requests);
     const completions = new Completions(new RingWriter(config.completions), new ClientBell(config.clientBell));
@@ -178,13 +177,12 @@ export class Shard {
       durability,
       sweepIntervalMs: config.sweepIntervalMs,
       nowMs,
-      monotonicMs,
     });
     writer.publishFirst();
     const spin = spinMs(config.waitStrategy, config.shards, config.cores);
-    const waiter = new Waiter(control, requests, spin, monotonicMs, () => writer.due);
+    const waiter = new Waiter(control, requests, spin, nowMs, () => writer.due);
     const stopping = () => this.#stopping;
-    this.#loop = { control, writer, waiter, log, memory, frame, nowMs, monotonicMs, stopping };
+    this.#loop = { control, writer, waiter, log, memory, frame, nowMs, stopping };
   }
 
   /** Takes one group, without waiting; for whoever drives a shard by hand. */

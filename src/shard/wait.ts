@@ -24,26 +24,26 @@ export class Waiter {
   readonly #control: Control;
   readonly #requests: RingReader;
   readonly #spinMs: number;
-  readonly #monotonicMs: () => number;
+  readonly #nowMs: () => number;
   readonly #due: () => boolean;
 
-  /** `due`: whether there is work that no request brought. */
-  constructor(control: Control, requests: RingReader, spinMs: number, monotonicMs: () => number, due: () => boolean) {
+  /** `nowMs`: any clock that is never set back. `due`: whether there is work that no request brought. */
+  constructor(control: Control, requests: RingReader, spinMs: number, nowMs: () => number, due: () => boolean) {
     this.#control = control;
     this.#requests = requests;
     this.#spinMs = spinMs;
     this.#due = due;
-    this.#monotonicMs = monotonicMs;
+    this.#nowMs = nowMs;
   }
 
   /** Answers `true` as soon as there is something to do, `false` when the spin is over. */
   spin(): boolean {
     if (this.#spinMs === 0) return this.#called;
-    const end = this.#monotonicMs() + this.#spinMs;
+    const end = this.#nowMs() + this.#spinMs;
     do {
       for (let i = 0; i < LOOKS; i++) if (this.#requests.ready) return true;
       if (this.#called) return true;
-    } while (this.#monotonicMs() < end);
+    } while (this.#nowMs() < end);
     return false;
   }
 

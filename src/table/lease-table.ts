@@ -6,12 +6,15 @@ import type { Commit } from '../memory/control.js';
 import type { Slabs } from '../memory/slabs.js';
 import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
 import { Node } from '../tree/node.js';
-import { nodesPerChange, Tree } from '../tree/tree.js';
+import { LEVELS_MAX, nodesPerChange, Tree } from '../tree/tree.js';
 import { inlineValueBytesMax, readValue, retireValue, storeValue, valueNodesFor } from '../tree/values.js';
 import { OwnerNames } from './owner-names.js';
 
 /** The roots and counts that a commit slot keeps. */
 export type Roots = Pick<Commit, 'leases' | 'owners' | 'names' | 'leaseCount' | 'ownerCount' | 'nameCount'>;
+
+/** More nodes than one change can need, however tall the trees and whatever the value. */
+export const NODES_NEEDED_MAX = 8 * nodesPerChange(LEVELS_MAX);
 
 /**
  * The leases of one shard with their owners, as three trees that change together. It knows how a lease is stored, not

@@ -14,7 +14,7 @@ import { NodeWriter } from './node-writer.js';
 import { planAppend, planCuts, planDense } from './pack.js';
 
 /** More levels than any tree of 2^32 entries can have. */
-const LEVELS_MAX = 24;
+export const LEVELS_MAX = 24;
 
 /** A node is merged or evened out when less than this share of it is in use. */
 const FILL_MIN = 3 / 8;

@@ -41,6 +41,9 @@ const WORDS_AT_FIRST = 16 * 1024;
 export class FrameBuilder {
   #words = new Uint32Array(WORDS_AT_FIRST);
   #bytes = new Uint8Array(this.#words.buffer);
+  /** The last finished frame and its checked part: frames of one length share their views. */
+  #view = this.#bytes.subarray(0, 0);
+  #checked = this.#bytes.subarray(0, 0);
   #at = layout.FRAME_HEADER_WORDS;
   #count = 0;
 
@@ -123,8 +126,12 @@ export class FrameBuilder {
     w[layout.FRAME_COUNT] = this.#count;
     setU53(w, layout.FRAME_SEGMENT, home.segmentId);
     setU53(w, layout.FRAME_EPOCH, home.epoch);
-    w[layout.FRAME_CRC] = crc32(this.#bytes.subarray(layout.FRAME_CHECKED_BYTE, length));
-    return this.#bytes.subarray(0, length);
+    if (this.#view.length !== length || this.#view.buffer !== w.buffer) {
+      this.#view = this.#bytes.subarray(0, length);
+      this.#checked = this.#bytes.subarray(layout.FRAME_CHECKED_BYTE, length);
+    }
+    w[layout.FRAME_CRC] = crc32(this.#checked);
+    return this.#view;
   }
 
   #lease(

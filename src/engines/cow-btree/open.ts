@@ -18,6 +18,7 @@ import type { ResolvedOptions } from '../../options.js';
 import { availableCores } from '../../platform.js';
 import { AT } from '../../metrics/counters.js';
 import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
+import { spinMs } from '../../shard/wait.js';
 import { openManifest } from './layout.js';
 import { reserveSharedMemory } from './shared-memory.js';
 import { CowBtreeStore } from './store.js';
@@ -49,7 +50,8 @@ async function openLocked<V>(
   const clock = systemClock();
   const bell = new ClientBell(memory.clientBell);
   const mailboxes = configs.map(({ requests, completions }, i) => new Mailbox(controls[i], requests, completions));
-  const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax);
+  const spins = spinMs(options.waitStrategy, manifest.shards, cores) > 0;
+  const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax, spins);
   const shards = new ShardPool(configs, controls, (shard, error) =>
     dispatcher.failShard(shard, diedError(shard, error)),
   );

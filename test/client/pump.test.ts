@@ -1,0 +1,84 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Pump } from '../../src/client/pump.js';
+import { ClientBell } from '../../src/mailbox/client-bell.js';
+
+/** A pump over calls that are answered after so many looks, and a clock that each look moves on. */
+function pumped(options: { spins: boolean; looksPerAnswer: number; msPerLook: number }) {
+  const state = { nowMs: 0, calls: 0, looks: 0, answered: 0 };
+  let onAnswer = () => {};
+  const pump = new Pump({
+    bell: new ClientBell(ClientBell.create()),
+    monotonicMs: () => state.nowMs,
+    spins: options.spins,
+    busy: () => state.calls > 0,
+    ready: () => {
+      state.nowMs += options.msPerLook;
+      return ++state.looks % options.looksPerAnswer === 0;
+    },
+    drain: () => {
+      if (state.calls === 0) return false;
+      state.calls--;
+      state.answered++;
+      onAnswer();
+      return true;
+    },
+  });
+  const call = () =>
+    new Promise<void>((resolve) => {
+      onAnswer = resolve;
+      state.calls++;
+      pump.start();
+    });
+  return { state, call };
+}
+
+test('an answer that comes at once needs no turn of the event loop', async () => {
+  const { call, state } = pumped({ spins: true, looksPerAnswer: 3, msPerLook: 0.001 });
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  await call();
+  assert.is(state.answered, 1);
+  assert.not.ok(turned);
+});
+
+test('calls that are always answered at once still let the event loop turn', async () => {
+  const { call, state } = pumped({ spins: true, looksPerAnswer: 3, msPerLook: 0.001 });
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    immediate = setImmediate(turn);
+  };
+  let immediate = setImmediate(turn);
+  for (let i = 0; i < 2000; i++) await call();
+  clearImmediate(immediate);
+  // 2,000 calls of three microseconds are six milliseconds, and a quarter of one is the longest that the loop waits.
+  assert.is(state.answered, 2000);
+  assert.ok(turns >= 20, `${turns} turns`);
+  assert.ok(turns < 500, `${turns} turns: spinning does not save any`);
+});
+
+test('without a core to spare, every answer takes a turn', async () => {
+  const { call, state } = pumped({ spins: false, looksPerAnswer: 1, msPerLook: 0.001 });
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  await call();
+  assert.ok(turned);
+  assert.is(state.looks, 0);
+});
+
+test('an answer that spinning would not meet is not spun for the next time', async () => {
+  const { call, state } = pumped({ spins: true, looksPerAnswer: 1_000_000, msPerLook: 0.001 });
+  await call();
+  const looks = state.looks;
+  assert.ok(looks > 0);
+  await call();
+  assert.is(state.answered, 2);
+  assert.is(state.looks, looks);
+});
+
+test.run();
