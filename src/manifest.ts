@@ -1,9 +1,11 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { FORMAT_VERSION, NODE_BYTES_MAX, NODE_BYTES_MIN, SHARDS_MAX } from '../native-layout/format.js';
+import { SEGMENT_HEADER_BYTES } from '../native-layout/wal-frame.js';
 import { LeaseStoreError } from './errors.js';
 import type { FileSystem } from './io/file-system.js';
 import { parseLockName } from './io/lock-name.js';
 import { damaged, readSealed, temporaryNameOf, writeSealed } from './sealed-file.js';
+import { FIRST_SEGMENT_ID, segmentName } from './wal/segment.js';
 
 export type ValueEncoding = 'json' | 'utf8' | 'buffer';
 
@@ -31,10 +33,19 @@ export interface Manifest {
 export const MANIFEST_FILE = 'manifest';
 
 const GENERATION_PREFIX = 'generation-';
+const GENERATION_NAME = new RegExp(`^${GENERATION_PREFIX}([1-9]\\d{0,14})$`);
 
 /** Holds the shards of one generation. */
 export function generationDirectory(directory: string, generation: number): string {
   return join(directory, `${GENERATION_PREFIX}${generation}`);
+}
+
+/** The generations that have a directory, also such as are unfinished or no longer in use. */
+export function listGenerations(files: FileSystem, directory: string): number[] {
+  return files
+    .list(directory)
+    .map((name) => Number(GENERATION_NAME.exec(name)?.[1] ?? 0))
+    .filter((generation) => generation > 0);
 }
 
 /** Holds one shard's log segments and checkpoints. */
@@ -45,7 +56,7 @@ export function shardDirectory(directory: string, generation: number, shard: num
 /**
  * The manifest of the store in `directory`; undefined where a new store may be made: the directory is missing, or holds
  * nothing but lock files and what a creation that was cut off leaves behind (a manifest that was never given its name,
- * generation directories without a file in them).
+ * generation directories in which no shard has more than the start of a first segment).
  *
  * Changes nothing on disk. Throws `ERR_HOLDFAST_FORMAT` when the directory holds something else or a store that this
  * version does not read, `ERR_HOLDFAST_CORRUPT` when the manifest is damaged.
@@ -115,12 +126,15 @@ function findForeign(files: FileSystem, directory: string): string | undefined {
     // The root of an ext4 volume, which is where a container's store often lies.
     if (name === temporaryNameOf(MANIFEST_FILE) || name === 'lost+found' || parseLockName(name) !== undefined)
       return false;
-    return !(name.startsWith(GENERATION_PREFIX) && holdsNoFile(files, join(directory, name)));
+    return !(GENERATION_NAME.test(name) && holdsNoRecord(files, join(directory, name)));
   });
 }
 
-function holdsNoFile(files: FileSystem, path: string): boolean {
+/** A store that was ever open has segments with frames in them: nothing is served before the first is on the disk. */
+function holdsNoRecord(files: FileSystem, path: string): boolean {
+  const stat = files.stat(path);
+  if (stat?.kind === 'directory') return files.list(path).every((name) => holdsNoRecord(files, join(path, name)));
   return (
-    files.stat(path)?.kind === 'directory' && files.list(path).every((name) => holdsNoFile(files, join(path, name)))
+    stat?.kind === 'file' && basename(path) === segmentName(FIRST_SEGMENT_ID) && stat.bytes <= SEGMENT_HEADER_BYTES
   );
 }

@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FORMAT_VERSION } from '../native-layout/format.js';
+import { SEGMENT_HEADER_BYTES } from '../native-layout/wal-frame.js';
 import { LeaseStoreError } from '../src/errors.js';
 import { ensureDirectory } from '../src/io/ensure-directory.js';
 import { nodeFileSystem } from '../src/io/node-file-system.js';
@@ -154,14 +155,21 @@ test('no manifest: a missing, empty or barely begun directory is free; anything 
   fs.mkdirSync(shardDirectory(directory, 1, 0), { recursive: true });
   assert.is(readManifest(files, directory), undefined);
 
-  const segment = join(shardDirectory(directory, 1, 0), 'wal-0000000001.log');
-  fs.writeFileSync(segment, '');
-  assert.is(
-    codeOf(() => readManifest(files, directory)),
-    'ERR_HOLDFAST_FORMAT',
-    'a store that lost its manifest',
-  );
-  fs.unlinkSync(segment);
+  const segment = (id: number) => join(shardDirectory(directory, 1, 0), `wal-000000000${id}.log`);
+  fs.writeFileSync(segment(1), Buffer.alloc(SEGMENT_HEADER_BYTES));
+  assert.is(readManifest(files, directory), undefined, 'logs that were barely begun');
+  for (const [id, bytes] of [
+    [1, SEGMENT_HEADER_BYTES + 1],
+    [2, 0],
+  ]) {
+    fs.writeFileSync(segment(id), Buffer.alloc(bytes));
+    assert.is(
+      codeOf(() => readManifest(files, directory)),
+      'ERR_HOLDFAST_FORMAT',
+      'a store that lost its manifest',
+    );
+    fs.unlinkSync(segment(id));
+  }
   for (const name of ['notes.txt', 'lock', 'lock.1.sock', '.hidden']) {
     fs.writeFileSync(join(directory, name), '');
     assert.throws(() => readManifest(files, directory), new RegExp(`not a holdfast store.*${name}`));

@@ -3,7 +3,7 @@ import { ensureDirectory } from '../io/ensure-directory.js';
 import type { FileSystem } from '../io/file-system.js';
 import type { Commit } from '../memory/control.js';
 import type { Slabs } from '../memory/slabs.js';
-import type { LogOwner } from '../wal/segment.js';
+import { FIRST_SEGMENT_ID, type LogOwner } from '../wal/segment.js';
 import { WalWriter } from '../wal/writer.js';
 import { writeCheckpoint } from './save.js';
 
@@ -20,8 +20,15 @@ export function writeNewShard(
   startLog(files, directory, owner, commit.lsn, commit.storeMs);
 }
 
-/** An empty log behind a checkpoint up to `lsn`: a shard without one has lost it. */
+/** An empty log that goes on from `lsn`, durable when this returns: a shard without one has lost it. */
 export function startLog(files: FileSystem, directory: string, owner: LogOwner, lsn: number, storeMs: number): void {
   const salt = randomBytes(4).readUInt32LE();
-  WalWriter.create(files, directory, { ...owner, segmentId: 1, epoch: 1, lastLsn: lsn, storeMs, salt }).close();
+  WalWriter.create(files, directory, {
+    ...owner,
+    segmentId: FIRST_SEGMENT_ID,
+    epoch: 1,
+    lastLsn: lsn,
+    storeMs,
+    salt,
+  }).close();
 }

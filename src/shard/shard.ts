@@ -12,7 +12,7 @@ import type { WaitStrategy } from '../options.js';
 import type { CommitReport } from '../recovery/check.js';
 import { type Recovered, recoverShard } from '../recovery/recover.js';
 import { FrameBuilder } from '../wal/frame-builder.js';
-import { settleLog } from '../wal/settle.js';
+import { dropSegmentsBelow, settleLog } from '../wal/settle.js';
 import { WalWriter } from '../wal/writer.js';
 import { Bell } from './bell.js';
 import { Completions } from './completions.js';
@@ -134,6 +134,9 @@ export class Shard {
       storeMs: recovered.lastStoreMs,
       salt: random(),
     });
+    // A log starts with a segment without records; left in place, it would pass for a whole log if all others were lost.
+    const [first] = recovered.scan.segments;
+    if (first !== undefined) dropSegmentsBelow(files, directory, first.firstLsn - 1);
     const tokens = new TokenSource(recovered.tokenFloor);
     const frame = new FrameBuilder();
     writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());

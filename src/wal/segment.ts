@@ -34,8 +34,15 @@ const ID_DIGITS = 10;
 const NAME = new RegExp(`^wal-(\\d{${ID_DIGITS}})\\.log$`);
 const SEGMENT_ID_MAX = 10 ** ID_DIGITS - 1;
 
+/** The segment that a log begins with. */
+export const FIRST_SEGMENT_ID = 1;
+
+export function segmentName(segmentId: number): string {
+  return `wal-${String(segmentId).padStart(ID_DIGITS, '0')}.log`;
+}
+
 export function segmentPath(directory: string, segmentId: number): string {
-  return join(directory, `wal-${String(segmentId).padStart(ID_DIGITS, '0')}.log`);
+  return join(directory, segmentName(segmentId));
 }
 
 /** The segments in a directory, oldest first. */

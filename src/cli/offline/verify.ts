@@ -24,7 +24,6 @@ export function verify(directory: string): Promise<number> {
   return withStoreFiles(directory, (store) => {
     const verifier = new Verifier(store);
     for (const shard of store.shards) verifier.shard(shard);
-    verifier.together();
     if (verifier.faults === 0) {
       console.log(`${directory} is good: ${verifier.leases.toLocaleString('en')} leases`);
       return 0;
@@ -37,9 +36,6 @@ export function verify(directory: string): Promise<number> {
 class Verifier {
   readonly #store: StoreFiles;
   readonly #router: Router;
-  /** Shards with and without anything on disk. */
-  readonly #begun: number[] = [];
-  readonly #bare: number[] = [];
   faults = 0;
   leases = 0;
 
@@ -53,12 +49,6 @@ class Verifier {
     this.#checkpoints(shard);
     this.#log(shard);
     this.#holds(() => this.#recovery(shard));
-  }
-
-  /** What only shows when all shards were seen: each has a log from the moment that the store is first opened. */
-  together(): void {
-    if (this.#begun.length === 0) return;
-    for (const shard of this.#bare) this.#fault(`shard ${shard}: it has neither log nor checkpoint, as others have`);
   }
 
   #checkpoints({ directory, owner }: ShardFiles): void {
@@ -93,7 +83,9 @@ class Verifier {
   #recovery(shard: ShardFiles): void {
     const loaded = loadShard(this.#store, shard);
     const { checkpoint, scan, replayed, report, damaged } = loaded.recovered;
-    (checkpoint === undefined && scan.segments.length === 0 ? this.#bare : this.#begun).push(shard.shard);
+    if (checkpoint === undefined && scan.segments.length === 0) {
+      this.#fault(`shard ${shard.shard}: it has neither log nor checkpoint, and every shard is made with a log`);
+    }
     this.#expectOwnKeys(loaded, shard);
     this.leases += report.leases.entries;
     const stood =

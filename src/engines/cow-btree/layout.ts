@@ -4,18 +4,23 @@ import { FORMAT_VERSION, NODE_BYTES_DEFAULT } from '../../../native-layout/forma
 import { LeaseStoreError } from '../../errors.js';
 import { ensureDirectory } from '../../io/ensure-directory.js';
 import type { FileSystem } from '../../io/file-system.js';
-import { type Manifest, readManifest, shardDirectory, writeManifest } from '../../manifest.js';
+import {
+  generationDirectory,
+  listGenerations,
+  type Manifest,
+  readManifest,
+  shardDirectory,
+  writeManifest,
+} from '../../manifest.js';
 import type { ResolvedOptions } from '../../options.js';
+import { startLog } from '../../recovery/new-shard.js';
+import type { RecoverySummary } from '../../shard/shard.js';
 
 /** The store in a directory: the one that is there, or one that was made now. */
-export function openManifest(
-  files: FileSystem,
-  options: ResolvedOptions,
-  shardsByDefault: number,
-): { manifest: Manifest; isNew: boolean } {
+export function openManifest(files: FileSystem, options: ResolvedOptions, shardsByDefault: number): Manifest {
   const { directory } = options;
   const known = readManifest(files, directory);
-  if (known === undefined) return { manifest: create(files, options, options.shards ?? shardsByDefault), isNew: true };
+  if (known === undefined) return create(files, options, options.shards ?? shardsByDefault);
   for (let shard = 0; shard < known.shards; shard++) expectDirectory(files, directory, known, shard);
   if (options.shards !== undefined && options.shards !== known.shards) {
     throw new LeaseStoreError(
@@ -36,17 +41,20 @@ export function openManifest(
       `options.nodeBytes must be ${known.nodeBytes}, as the store in ${directory} was made, or absent; got ${options.nodeBytes}`,
     );
   }
-  return { manifest: known, isNew: false };
+  // A process that was killed before it could do so may have left it to us.
+  files.syncDirectory(directory);
+  return known;
 }
 
-/** The manifest comes last: with it, every directory that it speaks of is there. */
+/** The manifest comes last: with it, every directory and every log that it speaks of is there, and on the disk. */
 function create(files: FileSystem, options: ResolvedOptions, shards: number): Manifest {
   const { directory, nodeBytes = NODE_BYTES_DEFAULT, valueEncoding } = options;
+  const storeId = randomBytes(16);
   const seed = randomBytes(16);
   const manifest: Manifest = {
     format: FORMAT_VERSION,
     engine: 'cow-btree',
-    storeId: randomBytes(16).toString('hex'),
+    storeId: storeId.toString('hex'),
     hashSeed: [seed.readUInt32LE(0), seed.readUInt32LE(4), seed.readUInt32LE(8), seed.readUInt32LE(12)],
     shards,
     nodeBytes,
@@ -54,7 +62,13 @@ function create(files: FileSystem, options: ResolvedOptions, shards: number): Ma
     generation: 1,
     createdAt: new Date().toISOString(),
   };
-  for (let shard = 0; shard < shards; shard++) ensureDirectory(files, shardDirectory(directory, 1, shard));
+  // What a creation that was cut off left: its logs are of a store with another id.
+  for (const cutOff of listGenerations(files, directory)) files.removeTree(generationDirectory(directory, cutOff));
+  for (let shard = 0; shard < shards; shard++) {
+    const own = shardDirectory(directory, manifest.generation, shard);
+    ensureDirectory(files, own);
+    startLog(files, own, { storeId, shard }, 0, 0);
+  }
   writeManifest(files, directory, manifest);
   return manifest;
 }
@@ -65,5 +79,15 @@ function expectDirectory(files: FileSystem, directory: string, manifest: Manifes
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
     `${path} is missing, and the manifest of ${join(directory)} says that it holds shard ${shard} of ${manifest.shards}; restore a backup`,
+  );
+}
+
+/** Every shard has a log from before there was a manifest: one without has lost it, with all that it held. */
+export function expectLogs(found: readonly RecoverySummary[], directory: string): void {
+  const bare = found.findIndex(({ epoch }) => epoch === 0);
+  if (bare < 0) return;
+  throw new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `the log of shard ${bare} of the store in ${directory} is missing; nothing was changed: restore a backup`,
   );
 }

@@ -19,7 +19,7 @@ import { availableCores } from '../../platform.js';
 import { AT } from '../../metrics/counters.js';
 import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
 import { spinMs } from '../../shard/wait.js';
-import { openManifest } from './layout.js';
+import { expectLogs, openManifest } from './layout.js';
 import { reserveSharedMemory } from './shared-memory.js';
 import { CowBtreeStore } from './store.js';
 
@@ -30,8 +30,8 @@ export async function openCowBtree<V>(options: ResolvedOptions): Promise<CowBtre
   const lock = await lockDirectory(options.directory);
   try {
     const cores = availableCores();
-    const { manifest, isNew } = openManifest(files, options, Math.max(1, cores - 1));
-    return await openLocked<V>(options, manifest, isNew, lock, cores);
+    const manifest = openManifest(files, options, Math.max(1, cores - 1));
+    return await openLocked<V>(options, manifest, lock, cores);
   } catch (error) {
     await lock.release();
     throw error;
@@ -41,7 +41,6 @@ export async function openCowBtree<V>(options: ResolvedOptions): Promise<CowBtre
 async function openLocked<V>(
   options: ResolvedOptions,
   manifest: Manifest,
-  isNew: boolean,
   lock: DirectoryLock,
   cores: number,
 ): Promise<CowBtreeStore<V>> {
@@ -57,7 +56,7 @@ async function openLocked<V>(
   );
   try {
     const found = await watched(controls, options.onProgress, shards.recover());
-    if (!isNew) expectLogs(found, options.directory);
+    expectLogs(found, options.directory);
     const time = timeBase(found, clock.monotonicMs(), clock.wallMs());
     if (time.storeMs > clock.wallMs() + CLOCK_TOLERANCE_MS) for (const c of controls) c.raise(HEALTH_CLOCK_CLAMPED);
     await shards.start({ time, onRestart: options.onRestart });
@@ -96,17 +95,6 @@ const CLOCK_TOLERANCE_MS = 1000;
 /** Store time goes on from wherever it was last seen, even if the wall clock was set back meanwhile. */
 function timeBase(found: readonly RecoverySummary[], monotonicMs: number, wallMs: number): TimeBase {
   return { monotonicMs, storeMs: found.reduce((latest, { lastStoreMs }) => Math.max(latest, lastStoreMs), wallMs) };
-}
-
-/** Every shard has a log from the moment the store is first opened: if only some have none, those have lost it. */
-function expectLogs(found: readonly RecoverySummary[], directory: string): void {
-  const bare = found.findIndex(({ epoch }) => epoch === 0);
-  const neverOpened = found.every(({ epoch, checkpointLsn }) => epoch === 0 && checkpointLsn === 0);
-  if (bare < 0 || neverOpened) return;
-  throw new LeaseStoreError(
-    'ERR_HOLDFAST_CORRUPT',
-    `the log of shard ${bare} of the store in ${directory} is missing; restore a backup`,
-  );
 }
 
 const PROGRESS_EVERY_MS = 100;
