@@ -68,7 +68,11 @@ async function perSecond(width: number, extent: Extent, call: () => Promise<numb
   let done = 0;
   await Promise.all(
     Array.from({ length: width }, async () => {
-      while (more()) done += await call();
+      while (more()) {
+        const operations = await call();
+        // Not `done += await …`, which reads `done` before the others have added theirs.
+        done += operations;
+      }
     }),
   );
   return (done / (performance.now() - started)) * 1000;
