@@ -14,11 +14,34 @@ export interface Clock {
  * process-wide line of `hrtime`, which is too slow to ask for every operation.
  */
 export function systemClock(): Clock {
-  const offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  const offsetMs = distanceMs(
+    () => Number(process.hrtime.bigint()) / 1e6,
+    () => performance.now(),
+  );
   return {
     monotonicMs: () => performance.now() + offsetMs,
     wallMs: () => Date.now(),
   };
+}
+
+const COMPARISONS = 8;
+
+/**
+ * How far one clock is ahead of another that counts as fast. A thread may lose its core between the two looks, so the
+ * closest of some comparisons counts: threads that disagree about the time would disagree about which leases live.
+ */
+export function distanceMs(aheadMs: () => number, behindMs: () => number): number {
+  let closestMs = Number.POSITIVE_INFINITY;
+  let distance = 0;
+  for (let i = 0; i < COMPARISONS; i++) {
+    const before = aheadMs();
+    const between = behindMs();
+    const after = aheadMs();
+    if (after - before >= closestMs) continue;
+    closestMs = after - before;
+    distance = (before + after) / 2 - between;
+  }
+  return distance;
 }
 
 /** Where store time stood at one moment of the monotonic line; handed to every thread of a store. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Clock, StoreTime, systemClock } from '../src/clock.js';
+import { type Clock, distanceMs, StoreTime, systemClock } from '../src/clock.js';
 
 const CLOCK = new URL('../src/clock.js', import.meta.url).href;
 
@@ -49,6 +49,18 @@ test('the system clock never steps back and knows the date', () => {
     last = now;
   }
   assert.ok(Math.abs(clock.wallMs() - Date.now()) < 1000);
+});
+
+test('two clocks are compared as closely as a thread that loses its core now and then can', () => {
+  const looks = [0, 5, 0, 0, 7, 0, 0.25, 0.25, 0, 9];
+  let nowMs = 1000;
+  let look = 0;
+  const clock = (aheadMs: number) => () => {
+    nowMs += looks[look++ % looks.length];
+    return nowMs + aheadMs;
+  };
+  const distance = distanceMs(clock(500), clock(0));
+  assert.ok(Math.abs(distance - 500) <= 0.25, `${distance}`);
 });
 
 test.run();

@@ -101,12 +101,20 @@ export class RingReader {
     this.#tailSeen = Atomics.load(this.#shared, TAIL);
   }
 
+  /** Whether a record is known to wait, without a look at what was published meanwhile. */
+  get known(): boolean {
+    return this.#head !== this.#tailSeen;
+  }
+
+  /** Whether a record waits; looks for new ones if none is known. */
+  look(): boolean {
+    if (!this.known) this.#tailSeen = Atomics.load(this.#shared, TAIL);
+    return this.known;
+  }
+
   /** Index of the next record in {@link words}, or -1. */
   next(): number {
-    if (this.#head === this.#tailSeen) {
-      this.#tailSeen = Atomics.load(this.#shared, TAIL);
-      if (this.#head === this.#tailSeen) return -1;
-    }
+    if (!this.look()) return -1;
     let at = this.#head & this.#mask;
     if (this.words[at] === SKIP) {
       this.#head = (this.#head + (this.words.length - at)) | 0;

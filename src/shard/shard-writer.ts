@@ -153,6 +153,7 @@ export class ShardWriter {
   /** Answers whether calls that had waited were answered. */
   #begin(): boolean {
     const p = this.#p;
+    p.requests.look();
     this.#nowMs = p.nowMs();
     const { durableLsn } = p.log;
     p.tokens.durable(durableLsn);
@@ -174,15 +175,23 @@ export class ShardWriter {
     let taken = 0;
     while (taken < GROUP_MAX && !this.#barrier && !frame.full && completions.roomy) {
       if (!this.#memory.roomForAnother()) break;
-      const at = requests.next();
-      if (at < 0) break;
+      if (!requests.known) {
+        if (!requests.look()) break;
+        this.#readClock();
+      }
       taken++;
-      const request = this.#request.open(at);
+      const request = this.#request.open(requests.next());
       this.#calls.push(request.call);
       if (refusal === undefined) this.#carryOut(request);
       else completions.refused(request.call, refusal);
     }
     return taken;
+  }
+
+  /** Behind each look for requests: none is judged at an instant before it was sent, however long its group lasts. */
+  #readClock(): void {
+    this.#nowMs = this.#p.nowMs();
+    this.#p.frame.judgedAt(this.#nowMs);
   }
 
   #carryOut(request: Request): void {

@@ -56,8 +56,12 @@ export class FrameBuilder {
     w[layout.FRAME_MAGIC_WORD] = FRAME_MAGIC;
     setU53(w, layout.FRAME_FIRST_LSN, firstLsn);
     setU53(w, layout.FRAME_DURABLE_LSN, durableLsn);
-    // Rounded up, for recovery must start no earlier than any instant that a lease was judged at.
-    setU53(w, layout.FRAME_TIME, Math.ceil(storeMs));
+    this.judgedAt(storeMs);
+  }
+
+  /** The latest instant that a lease was judged at. Rounded up, for recovery must start no earlier. */
+  judgedAt(storeMs: number): void {
+    setU53(this.#words, layout.FRAME_TIME, Math.ceil(storeMs));
   }
 
   /** Records so far; the LSN of the next one is that many behind the first. */
