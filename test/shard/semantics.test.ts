@@ -50,6 +50,34 @@ test('a lease holds until its deadline and not a moment longer', () => {
   assert.ok(granted(shard.answer(shard.acquire('chat/1', 'n2', TTL))).token > token);
 });
 
+test('a request that joins a group late is judged no earlier than it was sent', () => {
+  let onRead = () => {};
+  class Interrupted extends HandClock {
+    override monotonicMs(): number {
+      const read = super.monotonicMs();
+      onRead();
+      return read;
+    }
+  }
+  const files = new FaultFileSystem();
+  const clock = new Interrupted();
+  const shard = ShardDriver.open({ files, clock, sweepIntervalMs: 3_600_000 });
+  granted(shard.answer(shard.acquire('chat/1', 'n1', TTL)));
+  const first = shard.acquire('chat/2', 'n1', TTL);
+  // The shard's thread has read the clock for its group, and then loses its core for as long as the lease lives.
+  let late: ReturnType<typeof shard.acquire> | undefined;
+  onRead = () => {
+    onRead = () => {};
+    clock.advance(TTL);
+    late = shard.acquire('chat/1', 'n2', TTL);
+    shard.mailbox.send();
+  };
+  shard.answer(first);
+  assert.is(granted(late?.answer as Answer).expiresAtMs, clock.wall + TTL);
+  const recovered = new ShardDriver({ files: files.afterKill(), clock: new HandClock() }).recover();
+  assert.is(recovered.lastStoreMs, clock.wall, 'the log tells of the later instant too');
+});
+
 test('a renewal moves the deadline, by the ttl of the lease or a new one, and counts', () => {
   const { shard, clock } = open();
   const { token } = granted(shard.answer(shard.acquire('chat/1', 'n1', TTL, { value: 'v' })));
