@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { LeaseStoreError } from '../errors.js';
-import { integerOf, onlyDirectory, parsed, pathOf, UsageError, wordOf } from './usage.js';
+import { fromTo, integerOf, onlyDirectory, parsed, pathOf, UsageError, wordOf } from './usage.js';
 
 const USAGE = `Usage: holdfast <command> [options]
 
@@ -17,11 +17,16 @@ const USAGE = `Usage: holdfast <command> [options]
   inspect DIR   Shows what a store consists of: its manifest, checkpoints, log, trees, owners and types.
   dump DIR      Prints the stored leases, one JSON object a line.
   dump-wal DIR  Prints the records of the log, one JSON object a line.
+  restore DIR --to NEW
+                Makes a store of a backup that is good, with tokens above all that were handed out since.
+  salvage DIR --to NEW
+                Makes a store of what is left of a damaged one, which it does not change, and tells what is lost.
+                --value-encoding E  json, utf8 or buffer; needed only where the manifest is lost
 
   --help        this text
   --version     the version of holdfast
 
-Exit codes: 0 all is well, 1 something is damaged, missing or failed, 2 the call was wrong.
+Exit codes: 0 all is well, 1 something is damaged, missing or failed, 2 the call was wrong, 3 salvaged in part.
 `;
 
 type Command = (args: string[]) => Promise<number>;
@@ -47,6 +52,15 @@ const COMMANDS: { readonly [name: string]: Command } = {
   inspect: async (args) => (await import('./offline/inspect.js')).inspect(onlyDirectory(args)),
   dump: async (args) => (await import('./offline/dump.js')).dump(onlyDirectory(args)),
   'dump-wal': async (args) => (await import('./offline/dump-wal.js')).dumpWal(onlyDirectory(args)),
+  restore: async (args) => {
+    const { from, to } = fromTo(args);
+    return (await import('./offline/restore.js')).restore(from, to);
+  },
+  salvage: async (args) => {
+    const { from, to, values } = fromTo(args, ['value-encoding']);
+    const encoding = wordOf(values['value-encoding'], '--value-encoding', ['json', 'utf8', 'buffer']);
+    return (await import('./offline/salvage.js')).salvage(from, to, encoding);
+  },
 };
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -43,3 +43,14 @@ export function onlyDirectory(args: string[]): string {
   if (positionals.length !== 1) throw new UsageError(`one directory is needed; got ${positionals.length}`);
   return pathOf(positionals[0], 'DIR') as string;
 }
+
+/** A directory, and with `--to` the one that a command makes of it. */
+export function fromTo(args: string[], others: readonly string[] = []) {
+  const text = { type: 'string' } as const;
+  const options = Object.fromEntries(['to', ...others].map((name) => [name, text]));
+  const { positionals, values } = parsed({ args, options, allowPositionals: true });
+  if (positionals.length !== 1) throw new UsageError(`one directory is needed; got ${positionals.length}`);
+  const to = pathOf(values.to, '--to');
+  if (to === undefined) throw new UsageError('--to is needed: the directory that is made');
+  return { from: pathOf(positionals[0], 'DIR') as string, to, values };
+}

@@ -42,7 +42,7 @@ export function loadNewestCheckpoint(
   const damaged: DamagedCheckpoint[] = [];
   for (const file of listCheckpoints(files, directory)) {
     try {
-      return { checkpoint: load(files, file, owner, slabs, onProgress), damaged };
+      return { checkpoint: loadCheckpoint(files, file, owner, slabs, onProgress), damaged };
     } catch (error) {
       if (!(error instanceof LeaseStoreError) || error.code !== 'ERR_HOLDFAST_CORRUPT') throw error;
       damaged.push({ ...file, error });
@@ -51,7 +51,8 @@ export function loadNewestCheckpoint(
   return { checkpoint: undefined, damaged };
 }
 
-function load(
+/** Loads a checkpoint into empty slabs; throws what is wrong with it. Nothing says yet that its trees are. */
+export function loadCheckpoint(
   files: FileSystem,
   file: CheckpointFile,
   owner: LogOwner,

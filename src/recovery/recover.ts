@@ -54,12 +54,14 @@ export function recoverShard(options: RecoveryOptions): Recovered {
   const loaded = monotonicMs();
   const table = new LeaseTable(slabs, allocator, checkpoint?.roots ?? EMPTY);
   const replay = new Replay(table, slabs, allocator, checkpoint?.tokenCeiling ?? 0);
-  const scan = scanWal(files, directory, {
-    ...owner,
-    fromLsn: checkpoint?.lsn ?? 0,
-    visitor: replay,
-    onProgress: (done, total) => onProgress('log', done, total),
-  });
+  const scan = inPlaceOf(damaged[0], () =>
+    scanWal(files, directory, {
+      ...owner,
+      fromLsn: checkpoint?.lsn ?? 0,
+      visitor: replay,
+      onProgress: (done, total) => onProgress('log', done, total),
+    }),
+  );
   replay.commit();
   expectWholeLog(directory, scan, checkpoint, damaged[0]);
   const replayed = monotonicMs();
@@ -79,6 +81,21 @@ export function recoverShard(options: RecoveryOptions): Recovered {
   };
 }
 
+/** Reads a log that may have to stand in for a damaged checkpoint: if it cannot, both are told. */
+function inPlaceOf(damaged: DamagedCheckpoint | undefined, scan: () => WalScan): WalScan {
+  try {
+    return scan();
+  } catch (error) {
+    if (damaged === undefined || !(error instanceof LeaseStoreError) || error.code !== 'ERR_HOLDFAST_CORRUPT')
+      throw error;
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_CORRUPT',
+      `${damaged.error.message}. The log does not make up for it: ${error.message}`,
+      { cause: damaged.error },
+    );
+  }
+}
+
 /**
  * A checkpoint is published once the log is durable up to its cut, and a shard that has one always has a log: where that
  * ends earlier, it has lost something, even if nothing in it says so.
@@ -93,7 +110,7 @@ function expectWholeLog(
   if (checkpoint === undefined || scan.segments.length > 0) return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
-    `${directory} has a checkpoint and no log that goes on from it; nothing was changed: restore a backup`,
+    `${directory} has a checkpoint and no log that goes on from it; nothing was changed: restore a backup, or take what is left with "holdfast salvage"`,
   );
 }
 
@@ -104,7 +121,7 @@ function checkOrCorrupt(directory: string, slabs: Slabs, roots: Roots): CommitRe
     if (!(cause instanceof TreeDamage)) throw cause;
     throw new LeaseStoreError(
       'ERR_HOLDFAST_CORRUPT',
-      `what was read from ${directory} does not hold together (${cause.message}); restore a backup or use "holdfast salvage"`,
+      `what was read from ${directory} does not hold together (${cause.message}); restore a backup, or take what is left with "holdfast salvage"`,
       { cause },
     );
   }

@@ -102,7 +102,7 @@ export class Replay implements RecordVisitor {
     throw new LeaseStoreError(
       'ERR_HOLDFAST_CORRUPT',
       `log record ${lsn} changes a grant (token ${token}) that is not there; ` +
-        'run "holdfast verify" to see what is damaged, and restore a backup or use "holdfast salvage"',
+        'run "holdfast verify" to see what is damaged, and restore a backup or take what is left with "holdfast salvage"',
     );
   }
 

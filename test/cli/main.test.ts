@@ -1,14 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readSources } from '../structure/import-graph.js';
 import { temporaryDirectory } from '../support/env.js';
 import { holdfast } from './command.js';
 
 test('--help shows every command, --version the version', () => {
   const help = holdfast('--help');
   assert.is(help.status, 0);
-  for (const command of ['demo', 'verify', 'inspect', 'dump', 'dump-wal']) {
+  for (const command of ['demo', 'verify', 'inspect', 'dump', 'dump-wal', 'restore', 'salvage']) {
     assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
   }
   assert.is(holdfast('demo', '--help').status, 0);
@@ -32,6 +34,14 @@ const WRONG: readonly (readonly [string[], RegExp])[] = [
   [['verify', 'a', 'b'], /one directory is needed; got 2/],
   [['dump', '--all', 'a'], /--all/],
   [['inspect', '/there/is/no/such/directory'], /no directory/],
+  [['restore', 'a'], /--to is needed/],
+  [['restore', '--to', 'b'], /one directory is needed; got 0/],
+  [['restore', 'a', '--to', ''], /--to must be a path/],
+  [['salvage', 'a', '--into', 'b'], /--into/],
+  [
+    ['salvage', 'a', '--to', 'b', '--value-encoding', 'xml'],
+    /--value-encoding must be json or utf8 or buffer; got "xml"/,
+  ],
 ];
 
 for (const [args, why] of WRONG) {
@@ -43,6 +53,16 @@ for (const [args, why] of WRONG) {
     assert.match(stderr, /Usage: holdfast <command>/);
   });
 }
+
+test('messages name commands that there are', () => {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const help = holdfast('--help').stdout;
+  const named = [...readSources(root, ['src']).values()].flatMap((source) =>
+    [...source.matchAll(/"holdfast ([a-z-]+)/g)].map((match) => match[1]),
+  );
+  assert.ok(named.length > 3);
+  for (const command of named) assert.match(help, new RegExp(`^  ${command} `, 'm'));
+});
 
 test('the demo leaves a directory alone that is not its own', () => {
   const directory = temporaryDirectory();

@@ -4,6 +4,7 @@ import { SEGMENT_HEADER_BYTES } from '../../../native-layout/wal-frame.js';
 import { LeaseStoreError } from '../../errors.js';
 import { lockDirectory } from '../../io/directory-lock.js';
 import type { FileSystem } from '../../io/file-system.js';
+import { errnoName } from '../../io/io-error.js';
 import { nodeFileSystem } from '../../io/node-file-system.js';
 import { type Manifest, readManifest, shardDirectory } from '../../manifest.js';
 import { Slabs } from '../../memory/slabs.js';
@@ -41,8 +42,7 @@ export async function withStoreFiles<T>(directory: string, look: (store: StoreFi
   if (files.stat(directory)?.kind !== 'directory') throw new UsageError(`${directory} is no directory`);
   // Before anything is written into a directory that is none of ours, be it a lock.
   expectStore(readManifest(files, directory), directory);
-  const lock = await lockDirectory(directory);
-  try {
+  return whileLocked(directory, () => {
     const manifest = expectStore(readManifest(files, directory), directory);
     const storeId = Uint8Array.from(Buffer.from(manifest.storeId, 'hex'));
     const shards = Array.from({ length: manifest.shards }, (_, shard) => ({
@@ -50,9 +50,20 @@ export async function withStoreFiles<T>(directory: string, look: (store: StoreFi
       directory: shardDirectory(directory, manifest.generation, shard),
       owner: { storeId, shard },
     }));
-    return await look({ files, directory, manifest, shards });
+    return look({ files, directory, manifest, shards });
+  });
+}
+
+/** Nobody else has the directory open meanwhile. On a file system that is mounted for reading, nobody can. */
+export async function whileLocked<T>(directory: string, look: () => T | Promise<T>): Promise<T> {
+  const lock = await lockDirectory(directory).catch((error: LeaseStoreError) => {
+    if (errnoName(error.cause) === 'EROFS') return undefined;
+    throw error;
+  });
+  try {
+    return await look();
   } finally {
-    await lock.release();
+    await lock?.release();
   }
 }
 
@@ -63,11 +74,14 @@ function expectStore(manifest: Manifest | undefined, directory: string): Manifes
 
 /**
  * Recovers a shard as opening does: newest good checkpoint, log, check of all trees. Throws what opening would throw.
- * The memory is reserved here and found by the collector once nobody refers to it.
+ * Memory that is reserved here is found by the collector once nobody refers to it.
  */
-export function loadShard(store: StoreFiles, shard: ShardFiles): LoadedShard {
+export function loadShard(
+  store: StoreFiles,
+  shard: ShardFiles,
+  slabs = reserveForShard(store.manifest.nodeBytes),
+): LoadedShard {
   expectShardDirectory(store.files, shard);
-  const slabs = Slabs.reserve(store.manifest.nodeBytes, Math.floor(totalmem() * 0.75));
   const recovered = recoverShard({
     files: store.files,
     directory: shard.directory,
@@ -79,11 +93,16 @@ export function loadShard(store: StoreFiles, shard: ShardFiles): LoadedShard {
   return { slabs, recovered };
 }
 
+/** Address space for any shard that this machine can hold. */
+export function reserveForShard(nodeBytes: number): Slabs {
+  return Slabs.reserve(nodeBytes, Math.floor(totalmem() * 0.75));
+}
+
 export function expectShardDirectory(files: FileSystem, { directory, shard }: ShardFiles): void {
   if (files.stat(directory)?.kind === 'directory') return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
-    `${directory} is missing: it held shard ${shard}; restore a backup`,
+    `${directory} is missing: it held shard ${shard}; restore a backup, or take what is left with "holdfast salvage"`,
   );
 }
 

@@ -2,12 +2,10 @@ import { listCheckpoints } from '../../checkpoint/files.js';
 import { openCheckpoint } from '../../checkpoint/reader.js';
 import { Router } from '../../client/router.js';
 import { LeaseStoreError } from '../../errors.js';
-import { Key } from '../../key.js';
-import { Cursor } from '../../tree/cursor.js';
 import { scanWal } from '../../wal/reader.js';
+import { expectOwnKeys } from './own-keys.js';
 import {
   expectShardDirectory,
-  type LoadedShard,
   loadShard,
   logBegin,
   type ShardFiles,
@@ -86,29 +84,13 @@ class Verifier {
     if (checkpoint === undefined && scan.segments.length === 0) {
       this.#fault(`shard ${shard.shard}: it has neither log nor checkpoint, and every shard is made with a log`);
     }
-    this.#expectOwnKeys(loaded, shard);
+    expectOwnKeys(this.#router, loaded, shard);
     this.leases += report.leases.entries;
     const stood =
       damaged.length === 0 ? '' : '; the log stands in for damaged checkpoints, and the store can be opened';
     console.log(
       `shard ${shard.shard}: ${report.leases.entries} leases, ${replayed} log records replayed, trees hold together${stood}`,
     );
-  }
-
-  #expectOwnKeys({ slabs, recovered }: LoadedShard, { shard, directory }: ShardFiles): void {
-    const cursor = new Cursor(slabs).start(recovered.table.roots.leases, undefined, undefined, false);
-    const key = new Key();
-    while (cursor.nextRun()) {
-      for (let slot = cursor.low; slot < cursor.high; slot++) {
-        const home = this.#router.shardOf(cursor.leaf.readKey(slot, key));
-        if (home === shard) continue;
-        const name = Buffer.from(key.toBytes()).toString('utf8').replace('\0', '/');
-        throw new LeaseStoreError(
-          'ERR_HOLDFAST_CORRUPT',
-          `${directory} holds ${JSON.stringify(name)}, which belongs to shard ${home}`,
-        );
-      }
-    }
   }
 
   /** Whether a check found nothing wrong. */

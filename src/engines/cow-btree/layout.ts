@@ -78,7 +78,7 @@ function expectDirectory(files: FileSystem, directory: string, manifest: Manifes
   if (files.stat(path)?.kind === 'directory') return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
-    `${path} is missing, and the manifest of ${join(directory)} says that it holds shard ${shard} of ${manifest.shards}; restore a backup`,
+    `${path} is missing, and the manifest of ${join(directory)} says that it holds shard ${shard} of ${manifest.shards}; restore a backup, or take what is left with "holdfast salvage"`,
   );
 }
 
@@ -88,6 +88,6 @@ export function expectLogs(found: readonly RecoverySummary[], directory: string)
   if (bare < 0) return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
-    `the log of shard ${bare} of the store in ${directory} is missing; nothing was changed: restore a backup`,
+    `the log of shard ${bare} of the store in ${directory} is missing; nothing was changed: restore a backup, or take what is left with "holdfast salvage"`,
   );
 }
