@@ -54,7 +54,10 @@ test('every option is in the table, with its default', () => {
     if (/^\d+$/.test(fallback)) assert.is(Number(fallback), resolved, name);
     else if (fallback.startsWith("`'")) assert.is(fallback, `\`'${resolved}'\``, name);
     else
-      assert.ok(['directory', 'shards', 'memoryBytesMax', 'onProgress'].includes(name), `${name} has a plain default`);
+      assert.ok(
+        ['directory', 'shards', 'nodeBytes', 'memoryBytesMax', 'onProgress'].includes(name),
+        `${name} has a plain default`,
+      );
   }
 });
 
