@@ -4,8 +4,8 @@ import { type LeaseTable, NODES_NEEDED_MAX } from '../table/lease-table.js';
 import { VALUE_BYTES_MAX } from '../../native-layout/format.js';
 import { AT, type Counters } from '../metrics/counters.js';
 
-/** Retired nodes are looked through in lots: few enough that reused nodes are still in the cache. */
-const RECLAIM_LOT = 128;
+/** Retired nodes are looked through in lots: few enough that the nodes that come back are still in the second-level cache. */
+const RECLAIM_LOT = 32;
 
 /** The share of all nodes that growth leaves alone: renewals and releases copy nodes too, and so does a checkpoint. */
 const RESERVE_SHARE = 1 / 8;
