@@ -30,7 +30,9 @@ export class Collector {
     else if (message.kind === 'absent') this.#note(message.absence);
     else if (message.kind === 'opened') {
       const { engine, durability } = message.participant;
-      this.#participants.set(`${engine} ${durability}`, message.participant);
+      const name = `${engine} ${durability}`;
+      // Later ones may have been opened for a variant.
+      if (!this.#participants.has(name)) this.#participants.set(name, message.participant);
     }
   }
 

@@ -1,4 +1,13 @@
-import { type AsyncLeaseStore, type EngineName, type Grant, openStore, type StoreOptions } from '../src/index.js';
+import {
+  type AsyncLeaseStore,
+  type CowBtreeStore,
+  type EngineName,
+  type Grant,
+  type LeaseStore,
+  type LeaseView,
+  openStore,
+  type StoreOptions,
+} from '../src/index.js';
 import { actor, nodeOf } from '../src/cli/demo/workload.js';
 import type { OpenSubject, Sample, Subject, SubjectSetup } from './subject.js';
 
@@ -24,15 +33,20 @@ export class EngineSubject implements Subject {
   readonly #seed: number;
   /** By number of the actor. */
   readonly #tokens: Float64Array;
+  readonly visit?: (type: string) => number;
+  readonly checkpoint?: () => Promise<void>;
   #grants: Grant[] = [];
 
-  constructor(store: AsyncLeaseStore, { durability, seed, leases }: SubjectSetup, mode: string) {
+  constructor(store: AsyncLeaseStore, { durability, seed, tokens }: SubjectSetup, mode: string) {
     this.store = store;
     this.level = store.supports.persistence ? durability : ('none' as const);
     this.mode = mode;
     this.syncReads = store.supports.syncReads;
     this.#seed = seed;
-    this.#tokens = new Float64Array(leases);
+    this.#tokens = tokens;
+    // The engines over a library have nothing of their own to write down.
+    if (OWN_CHECKPOINT.includes(store.engine)) this.checkpoint = () => store.checkpoint();
+    if (isSync(store)) this.visit = (type) => store.forEach({ type }, readView);
   }
 
   async load(from: number, to: number, ttlMs: number): Promise<void> {
@@ -53,6 +67,10 @@ export class EngineSubject implements Subject {
 
   hold({ keys, actors }: Sample): void {
     this.#grants = keys.map((key, at) => ({ key, token: this.#tokens[actors[at]] }));
+  }
+
+  acquire(index: number, ttlMs: number): Promise<unknown> {
+    return this.store.acquire(actor(this.#seed, index), { owner: nodeOf(index), ttlMs });
   }
 
   renew(at: number): Promise<unknown> {
@@ -85,6 +103,47 @@ export class EngineSubject implements Subject {
   close(): Promise<void> {
     return this.store.close();
   }
+
+  /** What only the tree has figures for; undefined in other engines. */
+  tree(): TreeFigures | undefined {
+    if (!isTree(this.store)) return undefined;
+    const { shards } = this.store.metrics();
+    return {
+      walBytes: shards.reduce((sum, { wal }) => sum + wal.bytes, 0),
+      slabBytes: shards.reduce((sum, { nodes }) => sum + nodes.bytes, 0),
+      sharedByLastCommit: Math.min(...shards.map(({ nodes }) => nodes.sharedByLastCommit)),
+    };
+  }
+
+  /** How long the steps of the recovery took on the slowest shard, in ms; empty in engines that do not say. */
+  recoverySteps(): Readonly<Record<string, number>> {
+    if (!isTree(this.store)) return {};
+    const took = this.store.recovery.map((shard) => shard.took);
+    const slowest = (step: 'load' | 'replay' | 'check') => Math.max(...took.map((steps) => steps[step]));
+    return { load: slowest('load'), replay: slowest('replay'), check: slowest('check') };
+  }
+}
+
+export interface TreeFigures {
+  /** Written to the log so far. */
+  readonly walBytes: number;
+  readonly slabBytes: number;
+  readonly sharedByLastCommit: number;
+}
+
+function isTree(store: AsyncLeaseStore): store is CowBtreeStore<unknown> {
+  return store.engine === 'cow-btree';
+}
+
+const OWN_CHECKPOINT: readonly EngineName[] = ['cow-btree', 'append-log', 'mmap-wal'];
+
+export function isSync(store: AsyncLeaseStore): store is LeaseStore {
+  return store.supports.syncReads;
+}
+
+/** Looks at what a coordinator would. */
+function readView(view: LeaseView): boolean {
+  return view.owner !== '' && view.expiresAtMs > 0;
 }
 
 function rows(leases: IterableIterator<unknown> | AsyncIterableIterator<unknown>): number | Promise<number> {

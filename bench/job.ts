@@ -1,6 +1,6 @@
 import type { Absence, BenchRecord, Participant, Series } from './record.js';
 
-/** What one child process is to do: one subject, one setting. */
+/** What one child process is to do: one subject, one setting. Either workloads that share a loaded subject, or one that has none. */
 export interface Job {
   readonly engine: string;
   readonly durability: 'written' | 'synced';
@@ -13,6 +13,8 @@ export interface Job {
   /** Options for an engine of this project; of a sweep, say. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly setting?: string;
+  /** Renewals in a call of `renew-batch`; 1,000 if not given. */
+  readonly batch?: number;
   /** An empty directory that is removed afterwards. */
   readonly directory: string;
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { SUBJECTS } from './subjects.js';
 import { SWEEPS } from './sweeps.js';
-import { WORKLOAD_NAMES } from './workloads/list.js';
+import { QUICK, WORKLOAD_NAMES } from './workloads/list.js';
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -17,6 +17,8 @@ export interface BenchOptions {
   readonly directory: string | undefined;
 }
 
+const SWEEP_NAMES = Object.keys(SWEEPS);
+
 export const USAGE = `npm run bench -- [options]
 
   --quick            about a minute, 50,000 leases: shows that everything works, not what is fast
@@ -24,7 +26,7 @@ export const USAGE = `npm run bench -- [options]
   --engines x,y      ${SUBJECTS.join(', ')}
   --leases N         default 1,000,000
   --runs N           each subject so often, in processes of its own; medians and spread are reported. Default 3
-  --sweep NAME       one option of cow-btree through its values: ${SWEEPS.join(', ')}
+  --sweep NAME       one option of cow-btree through its values: ${SWEEP_NAMES.join(', ')}
   --seed N           which actors, and in which order. Default 1
   --directory DIR    where stores are put while they are measured. Default: the system's temporary directory
   --json FILE        everything as JSON
@@ -54,12 +56,12 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const size = values.quick ? 'quick' : 'full';
   return {
     quick: values.quick,
-    only: names(values.only, '--only', WORKLOAD_NAMES),
+    only: values.only === undefined && values.quick ? QUICK : names(values.only, '--only', WORKLOAD_NAMES),
     engines: names(values.engines, '--engines', SUBJECTS),
     leases: whole(values.leases ?? String(LEASES[size]), '--leases', 100, 100_000_000),
     runs: whole(values.runs ?? String(RUNS[size]), '--runs', 1, 100),
     seed: whole(values.seed, '--seed', 0, 2 ** 32 - 1),
-    sweep: values.sweep === undefined ? undefined : names(values.sweep, '--sweep', SWEEPS)[0],
+    sweep: values.sweep === undefined ? undefined : names(values.sweep, '--sweep', SWEEP_NAMES)[0],
     directory: values.directory,
     json: values.json,
     html: values.html,

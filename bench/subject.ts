@@ -24,6 +24,8 @@ export interface Subject {
   load(from: number, to: number, ttlMs: number): Promise<void>;
   /** Makes ready what calls on these leases take. */
   hold(sample: Sample): void;
+  /** Grants one more actor, which nobody holds. */
+  acquire(index: number, ttlMs: number): MaybePromise<unknown>;
   /** Moves one deadline; over when it is acknowledged. */
   renew(at: number): MaybePromise<unknown>;
   /** Moves the deadlines of `order[from..to)` in one call. */
@@ -36,6 +38,10 @@ export interface Subject {
   all(of: { readonly type: string } | { readonly owner: string }): MaybePromise<number>;
   /** How many leases a type has. */
   count(type: string): MaybePromise<number>;
+  /** Every lease of a type through a view in place; absent where there is none. Answers how many. */
+  visit?: (type: string) => number;
+  /** Absent where there is nothing of the kind to ask for. */
+  checkpoint?: () => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,8 +50,8 @@ export interface SubjectSetup {
   readonly directory: string;
   readonly durability: 'written' | 'synced';
   readonly seed: number;
-  /** Leases that it will hold. */
-  readonly leases: number;
+  /** Room for the token of each actor that will be loaded, which the subject keeps there if it has any. */
+  readonly tokens: Float64Array;
   /** Options of an engine of this project that differ from their defaults. */
   readonly options: Readonly<Record<string, unknown>>;
 }

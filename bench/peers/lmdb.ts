@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import type { OpenSubject, Sample, Subject, SubjectSetup } from '../subject.js';
-import { decodeRecord, keyText, loadEntries, PAST, RenewalRecords } from './record-bytes.js';
+import { decodeRecord, keyText, loadEntries, NO_BYTES, PAST, RenewalRecords } from './record-bytes.js';
 
 type Db = RootDatabase<Buffer, string>;
 
@@ -46,13 +46,17 @@ class LmdbPeer implements Subject {
     await db.batch(() => {
       for (const { key, ownerKey, record } of loadEntries(this.#seed, from, to, ttlMs)) {
         db.put(key, record);
-        db.put(ownerKey, EMPTY);
+        db.put(ownerKey, NO_BYTES);
       }
     });
   }
 
   hold({ keys }: Sample): void {
     this.#keys = keys.map(keyText);
+  }
+
+  acquire(index: number, ttlMs: number): Promise<unknown> {
+    return this.load(index, index + 1, ttlMs);
   }
 
   renew(at: number): Promise<unknown> {
@@ -102,5 +106,3 @@ class LmdbPeer implements Subject {
     return rows;
   }
 }
-
-const EMPTY = Buffer.alloc(0);

@@ -18,13 +18,15 @@ class MapPeer implements Subject {
   }
 
   async load(from: number, to: number, ttlMs: number): Promise<void> {
-    for (let index = from; index < to; index++) {
-      this.#records.set(keyText(actor(this.#seed, index)), newRecord(index, ttlMs));
-    }
+    for (let index = from; index < to; index++) this.acquire(index, ttlMs);
   }
 
   hold({ keys }: Sample): void {
     this.#keys = keys.map(keyText);
+  }
+
+  acquire(index: number, ttlMs: number): void {
+    this.#records.set(keyText(actor(this.#seed, index)), newRecord(index, ttlMs));
   }
 
   renew(at: number): void {

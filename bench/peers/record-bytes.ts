@@ -14,6 +14,7 @@ const RENEWALS = 28;
 const OWNER_LENGTH = 32;
 const OWNER = 33;
 export const RECORD_BYTES = 48;
+export const NO_BYTES = Buffer.alloc(0);
 
 export interface PeerLease {
   readonly expiresAtMs: number;

@@ -1,8 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Latencies } from '../latency.js';
-import type { Bench, Extent } from './workload.js';
-import { WARM_UP } from './workload.js';
+import type { Extent } from '../reporter.js';
 
 /*
  * The loops that everything is measured with. They look at the clock for the end only now and then, take keys from a
@@ -83,9 +82,4 @@ export async function pipelined(
   };
   await Promise.all(Array.from({ length: width }, work));
   return (done / (performance.now() - startedMs)) * 1000;
-}
-
-/** How long to warm up: by count where the calls are fast, by the clock where they are not. */
-export function warmUp(bench: Bench, seconds = 2): Extent {
-  return bench.extent(WARM_UP, seconds);
 }

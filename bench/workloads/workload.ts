@@ -1,39 +1,82 @@
-import type { Latencies } from '../latency.js';
-import type { Subject } from '../subject.js';
+import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { type Job, tellParent } from '../job.js';
+import { type Extent, Reporter } from '../reporter.js';
+import type { OpenSubject, Subject } from '../subject.js';
 
-/** How long a measurement goes on: so many operations, or so many seconds where they are slow. */
-export interface Extent {
-  readonly operations: number;
-  readonly seconds: number;
-}
-
-/** What a workload has to work with: a loaded subject, held leases, and where to tell what it found. */
-export interface Bench {
+/** What a workload on a loaded subject has to work with. */
+export class Bench extends Reporter {
   readonly subject: Subject;
-  /** Leases in the subject. */
-  readonly leases: number;
   /** Places in the held sample, uniformly at random; a power of two of them. */
   readonly order: Uint32Array;
-  readonly seed: number;
-  /** A directory of the child's own, on the same disk as the subject's. */
-  readonly scratch: string;
-  /** The extent of a full run, cut down in a quick one. */
-  extent(operations: number, seconds: number): Extent;
-  report(metric: string, value: number, unit: string): void;
-  /** P50, P95, P99, P99.9 and the worst, operations a second, a curve and, if asked, a strip. */
-  latencies(prefix: string, latencies: Latencies, options?: { readonly strip?: boolean }): void;
-  progress(text: string): void;
+
+  constructor(job: Job, workload: string, subject: Subject, order: Uint32Array) {
+    super(job, workload, subject.level);
+    this.subject = subject;
+    this.order = order;
+  }
 }
 
-/** A workload on a subject that holds the leases already. */
+/** A workload on a subject that holds the leases already, and still does afterwards. */
 export interface Workload {
   readonly name: string;
   /** One line for whoever reads the report. */
   readonly about: string;
-  /** Whether its figures depend on when a write is acknowledged; otherwise it is not repeated for `'synced'`. */
-  readonly writes: boolean;
+  /** Whether it is repeated for `'synced'`: its figures depend on when a write is acknowledged. */
+  readonly synced: boolean;
   run(bench: Bench): Promise<void>;
 }
 
+/** What a workload has to work with that makes its own stores. */
+export class SoloBench extends Reporter {
+  readonly #open: OpenSubject;
+
+  constructor(job: Job, workload: string, open: OpenSubject) {
+    super(job, workload);
+    this.#open = open;
+  }
+
+  directory(name: string): string {
+    const path = join(this.job.directory, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  /** Opens the subject under a directory of that name, for so many leases. */
+  async open(
+    name: string,
+    leases = this.job.leases,
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<Subject> {
+    const { engine, durability, seed } = this.job;
+    const setup = { directory: this.directory(name), durability, seed, options: { ...this.job.options, ...options } };
+    const subject = await this.#open({ ...setup, tokens: new Float64Array(leases).fill(0) });
+    this.level = subject.level;
+    tellParent({ kind: 'opened', participant: { engine, durability: subject.level, mode: subject.mode } });
+    return subject;
+  }
+}
+
+/** A workload that has a process to itself and opens what it needs. */
+export interface SoloWorkload {
+  readonly name: string;
+  readonly about: string;
+  /** Whether there is anything to measure in it. */
+  suits(engine: string): boolean;
+  /** Options to repeat it with, by name of the setting. */
+  readonly variants?: (engine: string) => readonly Variant[];
+  run(bench: SoloBench): Promise<void>;
+}
+
+export interface Variant {
+  readonly setting: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 /** Operations that make the compiler settle on the code of a path before it is measured. */
-export const WARM_UP = 200_000;
+const WARM_UP = 200_000;
+
+/** How long to warm up: by count where the calls are fast, by the clock where they are not. */
+export function warmUp(reporter: Reporter, seconds = 2): Extent {
+  return reporter.extent(WARM_UP, seconds);
+}
