@@ -5,6 +5,7 @@ import { Bell } from '../src/shard/bell.js';
 import { Control } from '../src/memory/control.js';
 import { type CheckpointOrder, checkpointShard } from '../src/shard/checkpoint-order.js';
 import type { SavedCheckpoint } from '../src/recovery/save.js';
+import { type Answer, answer } from '../src/shard/control-api.js';
 
 export interface SyncTask {
   readonly kind: 'sync';
@@ -25,14 +26,14 @@ export interface HelloTask {
 export type MaintenanceTask = SyncTask | CheckpointTask | HelloTask;
 
 /** Work beside the shards, on a thread that may take its time. */
-export function runMaintenance(task: MaintenanceTask): SavedCheckpoint | undefined {
+export function runMaintenance(task: MaintenanceTask): Answer<SavedCheckpoint> | undefined {
   if (task.kind === 'sync') {
     syncLogs(task);
     return undefined;
   }
   if (task.kind === 'hello') return undefined;
   yieldToShards();
-  return checkpointShard(nodeFileSystem(), task);
+  return answer(() => checkpointShard(nodeFileSystem(), task));
 }
 
 /** Ends when the bell says stop. */

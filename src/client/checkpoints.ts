@@ -63,7 +63,7 @@ export class Checkpoints {
   #look(): void {
     if (this.#busy > 0) return;
     for (const { shard } of this.#configs) {
-      if (Date.now() < this.#retryAtMs[shard] || !this.#isDue(shard)) continue;
+      if (performance.now() < this.#retryAtMs[shard] || !this.#isDue(shard)) continue;
       this.#make(shard).catch(() => {});
       return;
     }
@@ -81,7 +81,7 @@ export class Checkpoints {
       this.#failures[shard] = 0;
     } catch (error) {
       const waitMs = Math.min(BACK_OFF_MS * 2 ** this.#failures[shard]++, BACK_OFF_MS_MAX);
-      this.#retryAtMs[shard] = Date.now() + waitMs;
+      this.#retryAtMs[shard] = performance.now() + waitMs;
       throw error;
     }
   }

@@ -3,6 +3,7 @@ import type { Control } from '../memory/control.js';
 import type { SavedCheckpoint } from '../shard/checkpoint-order.js';
 import { Bell } from '../shard/bell.js';
 import type { CheckpointOrder } from '../shard/checkpoint-order.js';
+import { type Answer, unwrap } from '../shard/control-api.js';
 
 const WORKER = new URL('../../workers/maintenance.js', import.meta.url);
 
@@ -37,8 +38,9 @@ export class MaintenancePool {
   }
 
   /** One checkpoint at a time: they share the thread's reader row. */
-  checkpoint(order: CheckpointOrder): Promise<SavedCheckpoint> {
-    return this.#pool.run({ kind: 'checkpoint', ...order });
+  async checkpoint(order: CheckpointOrder): Promise<SavedCheckpoint> {
+    const answer: Answer<SavedCheckpoint> = await this.#pool.run({ kind: 'checkpoint', ...order });
+    return unwrap(answer);
   }
 
   /** Lets what runs finish, and ends the threads. */

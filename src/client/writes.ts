@@ -136,8 +136,10 @@ export class Writes<V> implements LeaseWrites<V> {
 
   async releaseOwner(owner: string): Promise<{ readonly released: number }> {
     const name = this.#encoder.owner(owner, 'owner');
-    const counts = await this.#everyShard(mail.OP_RELEASE_OWNER, name, (completion) => completion.count);
-    return { released: counts.reduce((sum, count) => sum + count, 0) };
+    const results = await this.#askShards(mail.OP_RELEASE_OWNER, name, (completion) => completion.count);
+    const released = results.reduce<number>((sum, result) => sum + (isFailed(result) ? 0 : result), 0);
+    throwPartly(results, released);
+    return { released };
   }
 
   async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
@@ -146,7 +148,11 @@ export class Writes<V> implements LeaseWrites<V> {
     let seen = 0;
     let window: Lease<V>[] = [];
     const flush = async () => {
-      imported += await this.#importWindow(window, seen - window.length);
+      const results = await this.#importWindow(window, seen - window.length).catch((error) => {
+        throw partly(error, imported);
+      });
+      for (const result of results) if (result === true) imported++;
+      throwPartly(results, imported);
       window = [];
     };
     for await (const lease of leases) {
@@ -160,15 +166,15 @@ export class Writes<V> implements LeaseWrites<V> {
 
   /** Resolves once everything acknowledged before the call is on the disk. */
   async flush(): Promise<void> {
-    await this.#everyShard(mail.OP_FLUSH, undefined, () => undefined);
+    await this.#everyShard(mail.OP_FLUSH);
   }
 
   /** Makes every shard commit what came before and stand at its gate; resolves when all do. */
   async barrier(): Promise<void> {
-    await this.#everyShard(mail.OP_BARRIER, undefined, () => undefined);
+    await this.#everyShard(mail.OP_BARRIER);
   }
 
-  async #importWindow(leases: readonly Lease<V>[], from: number): Promise<number> {
+  async #importWindow(leases: readonly Lease<V>[], from: number): Promise<(boolean | Failed)[]> {
     const prepared = new Prepared();
     for (const [i, lease] of leases.entries()) {
       const field = `leases[${from + i}]`;
@@ -181,13 +187,7 @@ export class Writes<V> implements LeaseWrites<V> {
       out.renewals = renewals;
       prepared.add(out.withValue(this.#codec.encode(value, `${field}.value`)), this.#shard);
     }
-    const results = await this.#sendAll(prepared, (completion) => completion.status === mail.STATUS_OK);
-    let imported = 0;
-    for (const result of results) {
-      if (result === true) imported++;
-      else if (result !== false) throw result.error;
-    }
-    return imported;
+    return this.#sendAll(prepared, (completion) => completion.status === mail.STATUS_OK);
   }
 
   /** The one way to a shard for an operation on a key. */
@@ -225,16 +225,22 @@ export class Writes<V> implements LeaseWrites<V> {
     return results;
   }
 
-  async #everyShard<R>(op: number, owner: Uint8Array | undefined, read: (completion: Completion) => R): Promise<R[]> {
+  async #everyShard(op: number): Promise<void> {
+    throwPartly(await this.#askShards(op, undefined, () => undefined), 0);
+  }
+
+  /** The same request to each shard; resolves when all have answered. */
+  #askShards<R>(
+    op: number,
+    owner: Uint8Array | undefined,
+    read: (completion: Completion) => R,
+  ): Promise<(R | Failed)[]> {
     const out = this.#out.set(op, undefined);
     if (owner !== undefined) out.owner = owner;
     const batch = new Batch<R>(this.#dispatcher.shards, read);
     for (let shard = 0; shard < this.#dispatcher.shards; shard++) this.#dispatcher.post(shard, out, batch, shard);
     this.#dispatcher.sendAll();
-    return (await batch.promise).map((result) => {
-      if (isFailed(result)) throw result.error;
-      return result;
-    });
+    return batch.promise;
   }
 }
 
@@ -243,6 +249,28 @@ function withTtl(out: Outgoing, ttlMs: number | undefined): Outgoing {
   out.ttlMs = ttlMs;
   out.flags |= mail.FLAG_TTL;
   return out;
+}
+
+/** Throws what went wrong with a part of a call, if anything did; `done` leases were changed by other parts of it. */
+function throwPartly(results: readonly unknown[], done: number): void {
+  const errors = results.flatMap((result) => (isFailed(result) ? [result.error as LeaseStoreError] : []));
+  const error = errors.find(({ outcome }) => outcome === 'unknown') ?? errors[0];
+  if (error !== undefined) throw partly(error, done);
+}
+
+/** A call that has changed something is not one that was not applied, whatever became of the rest of it. */
+function partly(error: unknown, done: number): unknown {
+  if (!(error instanceof LeaseStoreError) || done === 0 || error.outcome === 'unknown') return error;
+  const { code, message, retryable } = error;
+  return new LeaseStoreError(
+    code,
+    `${message}; ${done} leases had been changed by this call already, so make it again`,
+    {
+      retryable,
+      outcome: 'unknown',
+      cause: error,
+    },
+  );
 }
 
 function isFailed(result: unknown): result is Failed {

@@ -87,6 +87,9 @@ async function runOne(tally: Tally, scratch: string, random: Random): Promise<Er
       sessions.push(session);
       return session;
     },
+    sessionsEnd: async () => {
+      for (const session of sessions) await session.destroy();
+    },
   };
   const startedMs = performance.now();
   try {
@@ -95,8 +98,8 @@ async function runOne(tally: Tally, scratch: string, random: Random): Promise<Er
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   } finally {
+    await ordeal.sessionsEnd();
     for (const session of sessions) {
-      await session.destroy();
       tally.kills += session.kills;
       tally.openings += session.model.openings;
       tally.acknowledged += session.model.acknowledged;

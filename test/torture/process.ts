@@ -72,6 +72,11 @@ export class TorturedProcess {
     return this.#orHang(heard, what, patienceMs);
   }
 
+  /** As {@link next}, so many of them. */
+  async times(count: number, until: (event: Event) => boolean, what: string): Promise<void> {
+    for (let i = 0; i < count; i++) await this.next(until, what);
+  }
+
   /** How it ended, all that it told taken in; rejects if a promise was broken. */
   async ended(): Promise<Ending> {
     const ending = await this.#orHang(this.#ending, 'the end of the process', PATIENCE_MS, false);

@@ -40,8 +40,10 @@ export class Session {
   #seed = 0;
   /** Lines not yet written to the evidence. */
   #lines: string[] = [];
-  /** What calls failed with since the last start. */
-  readonly failures = new Map<string, number>();
+  /** Calls under way that ask for checkpoints. */
+  readonly #checkpoints = new Set<number>();
+  /** What calls failed with since the last start: `CODE outcome`, behind `checkpoint ` where it was one. */
+  readonly #failures = new Map<string, number>();
   kills = 0;
 
   constructor({ evidence, directory, random, shards, durability }: SessionOptions) {
@@ -69,7 +71,7 @@ export class Session {
   /** Starts a process on the store; it opens it by itself. */
   start({ killAt, ...launch }: StartOptions = {}): TorturedProcess {
     this.#keepCopy();
-    this.failures.clear();
+    this.#failures.clear();
     this.#seed = this.#random.u32();
     const order = {
       options: { ...this.#options, engine: 'cow-btree' as const },
@@ -114,10 +116,10 @@ export class Session {
   }
 
   /** As {@link kill}, of a process that may have come to its own end. */
-  async killUnlessEnded(): Promise<void> {
+  async killUnlessEnded(kind: 'process' | 'power' = 'process'): Promise<void> {
     this.#process?.signal('SIGKILL');
     await this.#process?.ended();
-    this.crashed('process');
+    this.crashed(kind);
   }
 
   send(command: Command): void {
@@ -166,16 +168,9 @@ export class Session {
     await sleep(this.#random.between(minMs, maxMs));
   }
 
-  /** How many calls failed with a code since the last start. */
-  failed(code: string): number {
-    let sum = 0;
-    for (const [each, count] of this.failures) if (each.startsWith(`${code} `)) sum += count;
-    return sum;
-  }
-
-  /** Fails if a call failed with anything but these (`CODE outcome`). */
+  /** Fails if a call failed with anything but these. */
   expectOnly(failures: readonly string[]): void {
-    const others = [...this.failures.keys()].filter((each) => !failures.includes(each));
+    const others = [...this.#failures.keys()].filter((each) => !failures.includes(each));
     if (others.length > 0)
       throw new Error(`calls failed with ${others.join(', ')}; only ${failures.join(', ')} may be`);
   }
@@ -201,14 +196,17 @@ export class Session {
     this.#lines.push(line);
     if (this.#lines.length > 1000) this.flush();
     this.model.apply(event);
-    if (event.e === 'begin') this.#firstCall = Math.max(this.#firstCall, event.call + 1);
+    if (event.e === 'begin') {
+      this.#firstCall = Math.max(this.#firstCall, event.call + 1);
+      if (event.operation.kind === 'checkpoint') this.#checkpoints.add(event.call);
+    }
     if (event.e === 'bug') throw new Error(`something else than a LeaseStoreError was thrown: ${event.stack}`);
     if (event.e !== 'end') return;
     for (const answer of event.answers) {
       if (!('failed' in answer)) continue;
       const { code, outcome } = answer.failed;
-      const name = `${code} ${outcome}`;
-      this.failures.set(name, (this.failures.get(name) ?? 0) + 1);
+      const name = `${this.#checkpoints.has(event.call) ? 'checkpoint ' : ''}${code} ${outcome}`;
+      this.#failures.set(name, (this.#failures.get(name) ?? 0) + 1);
     }
   }
 

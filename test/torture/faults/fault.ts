@@ -14,6 +14,8 @@ export interface Ordeal {
     readonly shards?: number;
     readonly durability?: 'written' | 'synced';
   }): Session;
+  /** Nothing uses the stores any more, however the run ended. */
+  sessionsEnd(): Promise<void>;
 }
 
 /** One way to hurt a process. */
