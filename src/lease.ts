@@ -17,7 +17,10 @@ export interface Lease<V = unknown> {
   readonly expiresAtMs: number;
   /** What the last grant or renewal asked for, and what a renewal without a ttl of its own takes. */
   readonly ttlMs: number;
-  /** When it was granted, as the token tells: store time, ms. After a crash it may be some seconds ahead. */
+  /**
+   * When it was granted, as the token tells: store time, ms. Where tokens are ahead of the clock, as for some seconds after
+   * a crash, it is when the lease was granted or renewed last.
+   */
   readonly acquiredAtMs: number;
   /** How often it was renewed since it was granted. */
   readonly renewals: number;

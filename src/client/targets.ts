@@ -1,6 +1,7 @@
 import * as mail from '../../native-layout/mailbox.js';
 import { LeaseStoreError } from '../errors.js';
 import type { Acquired, ActorKey, Failed, Lease, Refusal, Released, Renewed } from '../lease.js';
+import { acquiredAtMs } from '../lease-times.js';
 import type { ValueCodec } from '../value-codec.js';
 import type { Target } from './calls.js';
 import type { Completion } from './completion.js';
@@ -111,8 +112,8 @@ export function readAcquired<V>(completion: Completion, asked: Asked<V>, codec: 
 
 function leaseOf<V>(completion: Completion, key: ActorKey, owner: string, value: V | undefined): Lease<V> {
   const { token, expiresAtMs, ttlMs, renewals } = completion;
-  const acquiredAtMs = Math.min(Math.floor(token / 1000), expiresAtMs - ttlMs);
-  const lease = { key, owner, token, expiresAtMs, ttlMs, acquiredAtMs, renewals };
+  const acquiredAt = acquiredAtMs(token, expiresAtMs, ttlMs);
+  const lease = { key, owner, token, expiresAtMs, ttlMs, acquiredAtMs: acquiredAt, renewals };
   return value === undefined ? lease : { ...lease, value };
 }
 

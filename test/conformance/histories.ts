@@ -36,6 +36,10 @@ function step(name: string, run: (model: Model, real: Real) => Promise<void>): S
 const tokenOf = (model: Model, i: number, shift: number): number =>
   Math.max(0, (model.leases.get(i)?.token ?? model.tokenMax) + shift);
 
+/** As a token tells it, and never after the last grant or renewal. */
+const acquiredAtMs = (token: number, expiresAtMs: number, ttlMs: number): number =>
+  Math.min(Math.floor(token / 1000), expiresAtMs - ttlMs);
+
 const judge = (stored: Lease | undefined, token: number): string =>
   stored === undefined || token > stored.token ? 'unknown' : token < stored.token ? 'superseded' : 'ok';
 
@@ -90,10 +94,13 @@ const renew = fc
       }
       assert.is(expected, 'ok');
       const before = stored as Lease;
+      const { expiresAtMs } = outcome;
+      const newTtlMs = ttlMs ?? before.ttlMs;
       model.leases.set(i, {
         ...before,
-        expiresAtMs: outcome.expiresAtMs,
-        ttlMs: ttlMs ?? before.ttlMs,
+        expiresAtMs,
+        ttlMs: newTtlMs,
+        acquiredAtMs: acquiredAtMs(before.token, expiresAtMs, newTtlMs),
         renewals: before.renewals + 1,
         ...(given === undefined ? {} : { value: given }),
       });
@@ -123,13 +130,14 @@ const importOne = fc
   .map(({ i, owner, shift }) =>
     step(`import ${i} with ${shift}`, async (model, { store }) => {
       const token = Math.max(1, tokenOf(model, i, shift));
+      const expiresAtMs = Date.now() + LONG_MS;
       const lease: Lease = {
         key: KEYS[i],
         owner,
         token,
-        expiresAtMs: Date.now() + LONG_MS,
+        expiresAtMs,
         ttlMs: LONG_MS,
-        acquiredAtMs: Math.floor(token / 1000),
+        acquiredAtMs: acquiredAtMs(token, expiresAtMs, LONG_MS),
         renewals: 3,
       };
       const stored = model.leases.get(i);

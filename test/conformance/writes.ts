@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Lease } from '../../src/lease.js';
+import type { LeaseStore } from '../../src/lease-store.js';
 import { collect, granted, key, LONG_MS, onStore, rejects, type Subject, sleep } from './subject.js';
 
 const SHORT_MS = 60;
@@ -202,6 +203,36 @@ function importConforms(subject: Subject): void {
     const taken = await granted(store.acquire(key('a'), { owner, ttlMs: LONG_MS, previous: high }));
     assert.ok(taken.token > high);
   });
+
+  onStore(
+    subject,
+    'a lease was acquired no later than it was granted or renewed, however far tokens are ahead',
+    async (store) => {
+      const ahead = (Date.now() + LONG_MS) * 1000;
+      assert.equal(await store.import([imported('a', ahead)]), { imported: 1 });
+      const seen = async (lease: Lease): Promise<void> => {
+        assert.is(lease.acquiredAtMs, lease.expiresAtMs - lease.ttlMs);
+        const [found] = await collect(store.range({ gte: lease.key.id, type: lease.key.type, limit: 1 }));
+        assert.equal([await store.get(lease.key), found], [lease, lease]);
+      };
+      await seen((await store.get(key('a'))) as Lease);
+      // The same shard's tokens go on from there, whichever that is.
+      for (let i = 0; i < 20; i++) await store.import([imported(`x${i}`, ahead)]);
+      const lease = await granted(store.acquire(key('a'), { owner: 'elsewhere', ttlMs: LONG_MS }));
+      assert.ok(lease.token > ahead);
+      await seen(lease);
+      const refused = await store.acquire(key('a'), { owner: 'other', ttlMs: LONG_MS });
+      assert.ok(!refused.ok && refused.reason === 'held');
+      if (!refused.ok && refused.reason === 'held') await seen(refused.current);
+      if (!store.supports.syncReads) return;
+      let visited = 0;
+      (store as LeaseStore<unknown>).forEach({}, (view) => {
+        visited++;
+        assert.is(view.acquiredAtMs, view.expiresAtMs - view.ttlMs);
+      });
+      assert.is(visited, 21);
+    },
+  );
 
   onStore(subject, 'a bad lease ends an import with an error that names it', async (store) => {
     const bad = { ...imported('b', 9), ttlMs: 0 };

@@ -1,13 +1,9 @@
 import * as layout from '../../../native-layout/lease-record.js';
 import type { Lease } from '../../lease.js';
+import { acquiredAtMs } from '../../lease-times.js';
 import { Node } from '../../tree/node.js';
 import { readValue } from '../../tree/values.js';
 import type { ValueCodec } from '../../value-codec.js';
-
-/** When a lease was acquired: its token is the wall clock, or a little ahead of it where tokens had to hurry. */
-export function acquiredAtMs(token: number, expiresAtMs: number, ttlMs: number): number {
-  return Math.min(Math.floor(token / 1000), expiresAtMs - ttlMs);
-}
 
 /** The lease in a slot of a leaf, as a value of the caller's own. */
 export function decodeLease<V>(

@@ -1,8 +1,9 @@
 import * as layout from '../../../native-layout/lease-record.js';
 import { LeaseStoreError } from '../../errors.js';
 import type { Lease, LeaseView } from '../../lease.js';
+import { acquiredAtMs } from '../../lease-times.js';
 import type { ValueCodec } from '../../value-codec.js';
-import { acquiredAtMs, decodeLease, decodeValue } from './decoder.js';
+import { decodeLease, decodeValue } from './decoder.js';
 import type { ShardScan } from './scan.js';
 
 /** The one reused view of a `forEach`: its accessors read the node that the scan stands on. */

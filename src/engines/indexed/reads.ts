@@ -1,10 +1,11 @@
 import { type CheckedRange, checkCountLive, checkRange, checkToken } from '../../arguments.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
+import { acquiredAtMs } from '../../lease-times.js';
 import type { ValueCodec } from '../../value-codec.js';
 import type { LeaseReads } from '../engine.js';
 import { actorOf, type ByteText, keyOfOwnerKey, ownerOf, type TextEncoding } from '../semantics/byte-text.js';
 import { type KeyRange, keyRangeOf } from '../semantics/key-range.js';
-import { acquiredAtMs, type LeaseRecord, toLease } from '../semantics/lease-record.js';
+import { type LeaseRecord, toLease } from '../semantics/lease-record.js';
 import { isLive } from '../semantics/rules.js';
 import type { LeaseView as Leases, Sorted } from './lease-index.js';
 
@@ -192,7 +193,8 @@ class EntryView<V> implements LeaseView<V> {
   }
 
   get acquiredAtMs(): number {
-    return acquiredAtMs(this.#record.token);
+    const { token, expiresAtMs, ttlMs } = this.#record;
+    return acquiredAtMs(token, expiresAtMs, ttlMs);
   }
 
   get renewals(): number {

@@ -1,4 +1,5 @@
 import type { Lease } from '../../lease.js';
+import { acquiredAtMs } from '../../lease-times.js';
 import type { ValueCodec } from '../../value-codec.js';
 import { actorOf, type ByteText, ownerOf } from './byte-text.js';
 
@@ -22,13 +23,8 @@ export function toLease<V>(key: ByteText, record: LeaseRecord, codec: ValueCodec
     token,
     expiresAtMs,
     ttlMs,
-    acquiredAtMs: acquiredAtMs(token),
+    acquiredAtMs: acquiredAtMs(token, expiresAtMs, ttlMs),
     renewals,
   };
   return value === undefined ? lease : { ...lease, value: codec.decode(value) };
-}
-
-/** A token is the wall clock in microseconds at the time of the grant, or just above the token before it. */
-export function acquiredAtMs(token: number): number {
-  return Math.floor(token / 1000);
 }
