@@ -38,9 +38,10 @@ export class Collector {
 
   failed(job: Omit<Job, 'directory'>, ending: Ending & { readonly ok: false }): void {
     const { engine, workloads } = job;
+    const everOpened = ending.opened || [...this.#participants.values()].some((one) => one.engine === engine);
     // What could not even be opened is not tried again.
-    if (!ending.opened) this.#note({ engine, reason: ending.reason });
-    else this.#note({ engine, workload: workloads.join(', '), reason: ending.reason });
+    if (everOpened) this.#note({ engine, workload: workloads.join(', '), reason: ending.reason });
+    else this.#note({ engine, reason: ending.reason });
   }
 
   isAbsent(engine: string): boolean {

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProgressLine } from '../src/cli/demo/progress.js';
 import { Collector } from './collect.js';
-import { parseOptions, USAGE } from './options.js';
+import { type BenchOptions, parseOptions, USAGE } from './options.js';
 import { plan } from './plan.js';
+import { html } from './report/html.js';
 import { summary } from './report/summary.js';
 import { runJob } from './run-job.js';
 
@@ -12,14 +13,7 @@ import { runJob } from './run-job.js';
  * npm run bench: plans what is to be measured, runs each piece in a process of its own, and reports.
  */
 
-let options: ReturnType<typeof parseOptions>;
-try {
-  options = parseOptions(process.argv.slice(2));
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-  process.exit(2);
-}
-
+const options = optionsOrExit();
 const root = mkdtempSync(join(options.directory ?? tmpdir(), 'holdfast-bench-'));
 process.once('exit', () => rmSync(root, { recursive: true, force: true }));
 process.once('SIGINT', () => process.exit(130));
@@ -42,3 +36,16 @@ progress.end(`measured, ${jobs.length} processes`);
 const result = collector.result();
 process.stdout.write(summary(result));
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 1)}\n`);
+if (options.html !== undefined) writeFileSync(options.html, html(result));
+
+function optionsOrExit(): BenchOptions {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options !== undefined) return options;
+    process.stdout.write(USAGE);
+    process.exit(0);
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

@@ -36,8 +36,12 @@ export const USAGE = `npm run bench -- [options]
 const LEASES = { full: 1_000_000, quick: 50_000 };
 const RUNS = { full: 3, quick: 1 };
 
-/** @throws Error that says what was wrong and what there is */
-export function parseOptions(args: readonly string[]): BenchOptions {
+/**
+ * Undefined where only help was asked for.
+ *
+ * @throws Error that says what was wrong and what there is
+ */
+export function parseOptions(args: readonly string[]): BenchOptions | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -51,8 +55,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       directory: { type: 'string' },
       json: { type: 'string' },
       html: { type: 'string' },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) return undefined;
   const size = values.quick ? 'quick' : 'full';
   return {
     quick: values.quick,

@@ -25,8 +25,7 @@ function jobsOf(options: BenchOptions, engine: string, run: number): Planned[] {
   const solo = SOLO.filter(({ name, suits }) => only.includes(name) && suits(engine)).flatMap(
     ({ name, variants }): Planned[] => {
       const job = { ...base, workloads: [name] };
-      const repeated = variants?.(engine) ?? [];
-      return repeated.length === 0 ? [job] : repeated.map((variant) => ({ ...job, ...variant }));
+      return [job, ...(variants?.(engine) ?? []).map((variant) => ({ ...job, ...variant }))];
     },
   );
   if (engine === CONTROL) return solo;

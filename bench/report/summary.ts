@@ -1,45 +1,99 @@
 import type { BenchResult } from '../record.js';
-import { columns, figure } from './format.js';
-import { type Median, medians } from './medians.js';
+import { CONTROL } from '../subjects.js';
+import { columns, figure, spread } from './format.js';
+import type { Median } from './medians.js';
+import { RFC_COLUMNS, type RfcCell, rfcTable } from './rfc-table.js';
+import { DEFAULT_ENGINE, Figures, figureName } from './select.js';
 
-const DEFAULT_ENGINE = 'cow-btree';
-
-/** All figures as text: a table for each durability, a row a figure, a column a subject, with the ratio to the default engine. */
+/** All figures as text. Ratios are to the default engine, in the same run. */
 export function summary(result: BenchResult): string {
-  const all = medians(result.records);
-  const levels = [...new Set(all.map(({ durability }) => durability))].filter((level) => level !== 'none');
-  const parts = (levels.length === 0 ? ['none' as const] : levels).map((level) => {
-    const shown = all.filter(({ durability }) => durability === level || durability === 'none');
-    return `\ndurability '${level}'\n\n${levelTable(shown)}`;
-  });
-  return `${parts.join('')}\n${participants(result)}`;
+  const figures = new Figures(result);
+  const parts =
+    result.sweep === undefined
+      ? [rfc(result), ...byLevel(figures), growth(figures), machine(figures)]
+      : [sweep(result.sweep, figures)];
+  return `\n${parts.join('')}${whoTookPart(result)}`;
 }
 
-function levelTable(shown: readonly Median[]): string {
-  const engines = [...new Set(shown.map(({ engine }) => engine))];
-  const figures = [...new Set(shown.map(nameOf))];
-  const rows = figures.map((name) => {
-    const own = new Map(shown.filter((median) => nameOf(median) === name).map((median) => [median.engine, median]));
+function rfc(result: BenchResult): string {
+  const rows = rfcTable(result);
+  if (rows.length === 0) return '';
+  const head = ['projected / measured', ...RFC_COLUMNS.map(({ title }) => title)];
+  const table = columns([head, ...rows.map(({ engine, cells }) => [engine, ...cells.map(rfcCell)])]);
+  const definitions = RFC_COLUMNS.map(({ title, definition }) => `  ${title}: ${definition}\n`);
+  return `${table}\n${definitions.join('')}\n`;
+}
+
+export function rfcCell({ projected = '–', measured }: RfcCell): string {
+  return `${projected} / ${measured === undefined ? '–' : `${spread(measured)} ${measured.unit}`.trimEnd()}`;
+}
+
+/** A row a figure, a column a subject, in the size that was asked for. */
+function byLevel({ all, leases }: Figures): string[] {
+  const own = all.filter((median) => median.leases === leases && median.engine !== CONTROL);
+  return (['written', 'synced'] as const).map((level) => {
+    const names = new Set(own.filter(({ durability }) => durability === level).map(figureName));
+    // What has no durability stands beside what is 'written'.
+    if (level === 'written') for (const median of own) if (median.durability === 'none') names.add(figureName(median));
+    const shown = own.filter(
+      (median) => names.has(figureName(median)) && (median.durability === level || median.durability === 'none'),
+    );
+    if (!shown.some(({ durability }) => durability === level)) return '';
+    return `${leases.toLocaleString('en')} leases, durability '${level}'\n\n${table(shown, ({ engine }) => engine)}\n`;
+  });
+}
+
+/** The machine itself. */
+function machine({ all }: Figures): string {
+  const own = all.filter(({ engine }) => engine === CONTROL);
+  if (own.length === 0) return '';
+  return `the machine\n\n${columns([['', 'no store'], ...own.map((median) => [figureName(median), spread(median)])])}\n`;
+}
+
+function growth({ all }: Figures): string {
+  const sizes = [...new Set(all.map(({ leases }) => leases))].sort((a, b) => a - b);
+  if (sizes.length < 2) return '';
+  const growing = new Set(all.filter(({ leases }) => leases === sizes[0]).map(rowName));
+  const shown = all.filter((median) => growing.has(rowName(median)) && median.durability !== 'synced');
+  const rows = [...new Set(shown.map(rowName))].map((name) => {
+    const bySize = new Map(shown.filter((median) => rowName(median) === name).map((median) => [median.leases, median]));
+    return [name, ...sizes.map((size) => (bySize.has(size) ? spread(bySize.get(size)!) : '–'))];
+  });
+  return `growth\n\n${columns([['', ...sizes.map((size) => `${size.toLocaleString('en')} leases`)], ...rows])}\n`;
+}
+
+const rowName = (median: Median) => `${median.engine} ${figureName(median)}`;
+
+function sweep(name: string, { all }: Figures): string {
+  return `${name}, ${DEFAULT_ENGINE}\n\n${table(
+    all.map((median) => ({ ...median, engine: median.setting ?? '', setting: undefined })),
+    ({ engine }) => engine,
+  )}\n`;
+}
+
+function table(shown: readonly Median[], columnOf: (median: Median) => string): string {
+  const heads = [...new Set(shown.map(columnOf))];
+  const rows = [...new Set(shown.map(figureName))].map((name) => {
+    const own = new Map(
+      shown.filter((median) => figureName(median) === name).map((median) => [columnOf(median), median]),
+    );
     const base = own.get(DEFAULT_ENGINE);
-    return [name, ...engines.map((engine) => cell(own.get(engine), base))];
+    return [name, ...heads.map((head) => cell(own.get(head), base))];
   });
-  return columns([['', ...engines], ...rows]);
+  return columns([['', ...heads], ...rows]);
 }
-
-const nameOf = ({ workload, metric, unit }: Median) => `${workload} ${metric} (${unit})`;
 
 function cell(median: Median | undefined, base: Median | undefined): string {
   if (median === undefined) return '–';
-  const spread = median.runs > 1 ? ` [${figure(median.min)}–${figure(median.max)}]` : '';
   const ratio = base === undefined || base === median ? '' : ` ×${figure(median.value / base.value)}`;
-  return `${figure(median.value)}${spread}${ratio}`;
+  return `${spread(median)}${ratio}`;
 }
 
-function participants({ participants, absences }: BenchResult): string {
+function whoTookPart({ participants, absences }: BenchResult): string {
   return [
     ...participants.map(({ engine, durability, mode }) => `${engine} (${durability}): ${mode}\n`),
-    ...absences.map(
-      ({ engine, workload, reason }) => `left out: ${engine}${workload ? ` ${workload}` : ''}: ${reason}\n`,
-    ),
+    ...absences.map(({ engine, workload, reason }) => {
+      return `left out: ${engine}${workload === undefined ? '' : ` ${workload}`}: ${reason}\n`;
+    }),
   ].join('');
 }

@@ -19,7 +19,8 @@ const QUERY_HEAVY: Profile = {
 
 const PROFILES: readonly Profile[] = [LEASE, HIGH_THROUGHPUT, QUERY_HEAVY];
 const IN_FLIGHT = 256;
-const WAIT_STRATEGIES = ['adaptive', 'spin', 'park'];
+/** Beside the default. */
+const WAIT_STRATEGIES = ['spin', 'park'];
 
 const mix = ({ name, actors, renewShare, rangeShare }: Profile) =>
   `${name} (${actors.toLocaleString('en')} actors, ${renewShare * 100} % renewals, ${rangeShare * 100} % whole types)`;

@@ -1,0 +1,110 @@
+import type { BenchResult, Level } from '../record.js';
+import { CONTROL } from '../subjects.js';
+import { figure } from './format.js';
+import { RFC_COLUMNS, rfcTable } from './rfc-table.js';
+import { Figures } from './select.js';
+
+/** Where the README keeps what is rendered here. */
+export const BEGIN = '<!-- rendered by npm run bench:readme -->';
+export const END = '<!-- end of what is rendered -->';
+
+/** The result that the README shows, from the top of the project. */
+export const COMMITTED = 'bench/results/comparison.json';
+
+interface Column {
+  readonly title: string;
+  readonly of: (figures: Figures, engine: string) => string;
+}
+
+const plain = (workload: string, metric: string, level: Level = 'written') => {
+  return (figures: Figures, engine: string) => {
+    const median = figures.find(engine, workload, metric, level);
+    return median === undefined ? '–' : figure(median.value);
+  };
+};
+
+const COLUMNS: readonly Column[] = [
+  {
+    title: 'awaited renew, µs: P50 / P95 / P99',
+    of: (figures, engine) => {
+      const found = ['p50', 'p95', 'p99'].map((metric) => plain('renew-1', metric)(figures, engine));
+      return found.every((one) => one === '–') ? '–' : found.join(' / ');
+    },
+  },
+  { title: 'renewals/s, 256 in flight', of: plain('renew-256', 'rate') },
+  { title: 'renewals/s, 1,000 a call', of: plain('renew-batch', 'rate') },
+  { title: "awaited renew `'synced'`, µs: P50", of: plain('renew-1', 'p50', 'synced') },
+  { title: "renewals/s `'synced'`, 256 in flight", of: plain('renew-256', 'rate', 'synced') },
+  { title: 'get, µs: P95', of: plain('get', 'p95') },
+  { title: 'gets/s', of: plain('get', 'rate') },
+  { title: 'rows/s, scans of 100', of: plain('scan-100', 'rate') },
+  { title: 'rows/s, a whole node', of: plain('node', 'rate') },
+  { title: 'recovery, ms', of: plain('recovery', 'open') },
+  { title: 'B/lease resident', of: plain('memory', 'resident') },
+  { title: 'disk bytes / record bytes', of: plain('write-amplification', 'disk') },
+];
+
+/** The README's comparison: the RFC's table, then every subject that took part; or what to do while there is no result. */
+export function readmeComparison(result: BenchResult | undefined): string {
+  if (result === undefined) {
+    return `No result is committed yet: \`npm run bench -- --json ${COMMITTED}\` on a quiet machine, then \`npm run bench:readme\`.`;
+  }
+  const { machine, node, commit, leases, runs } = result;
+  const figures = new Figures(result);
+  const engines = figures.engines.filter((engine) => engine !== CONTROL);
+  const circumstances =
+    `${leases.toLocaleString('en')} leases, medians of ${runs} ${runs === 1 ? 'run' : 'runs'}, Node ${node}, ` +
+    `${machine.cores} cores of ${machine.cpu}, commit ${commit.slice(0, 12)}. Durability \`'written'\` unless it says otherwise.`;
+  const everything = table(
+    ['', ...engines.map((engine) => `\`${engine}\``)],
+    COLUMNS.map(({ title, of }) => [title, ...engines.map((engine) => of(figures, engine))]),
+  );
+  return [rfc(result), circumstances, everything, modes(result)].join('\n\n');
+}
+
+function rfc(result: BenchResult): string {
+  const rows = rfcTable(result).map(({ engine, cells }) => [
+    `\`${engine}\``,
+    ...cells.map(({ projected = '–', measured }) => {
+      return `${projected} / ${measured === undefined ? '–' : `**${`${figure(measured.value)} ${measured.unit}`.trimEnd()}**`}`;
+    }),
+  ]);
+  const definitions = RFC_COLUMNS.map(({ title, definition }) => `- **${title}**: ${definition}`);
+  const head = ['projected / **measured**', ...RFC_COLUMNS.map(({ title }) => title)];
+  return [table(head, rows), definitions.join('\n')].join('\n\n');
+}
+
+function modes({ participants, absences }: BenchResult): string {
+  const lines = [
+    ...participants.map(
+      ({ engine, durability, mode }) =>
+        `- \`${engine}\`${durability === 'none' ? '' : `, \`'${durability}'\``}: ${mode}`,
+    ),
+    ...absences.map(
+      ({ engine, workload, reason }) =>
+        `- left out: \`${engine}\`${workload === undefined ? '' : `, ${workload}`}: ${reason}`,
+    ),
+  ];
+  return lines.join('\n');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** What stands between the marks of a README. */
+export function shownIn(readme: string): string {
+  const begin = readme.indexOf(BEGIN);
+  const end = readme.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`the README must have the lines ${BEGIN} and ${END}`);
+  return readme.slice(begin + BEGIN.length, end).trim();
+}
+
+/** The README with another comparison between its marks. */
+export function withComparison(readme: string, comparison: string): string {
+  const shown = shownIn(readme);
+  const at = readme.indexOf(BEGIN) + BEGIN.length;
+  const from = shown === '' ? readme.indexOf(END) : readme.indexOf(shown, at);
+  return `${readme.slice(0, at)}\n\n${comparison}\n\n${readme.slice(from + shown.length).trimStart()}`;
+}
