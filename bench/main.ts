@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProgressLine } from '../src/cli/demo/progress.js';
+import { ProgressLine } from '../src/cli/progress.js';
 import { Collector } from './collect.js';
 import { type BenchOptions, parseOptions, USAGE } from './options.js';
 import { plan } from './plan.js';

@@ -50,6 +50,8 @@ export interface Migration {
 }
 
 const EXAMPLES_MAX = 20;
+/** A copy may take longer than a snapshot is kept by default. */
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** Leases between two reports of progress. */
 const REPORT_EVERY = 4096;
 
@@ -72,7 +74,8 @@ export async function migrate<V>(
   if ((from as unknown) === to) throw invalidArgument('to', 'another store than from', to);
   checkNotAborted(signal);
   const startedMs = performance.now();
-  const frozen = from.supports.consistentSnapshots ? await from.consistentSnapshot() : undefined;
+  const { supports } = from;
+  const frozen = supports.consistentSnapshots ? await from.consistentSnapshot({ maxAgeMs: DAY_MS }) : undefined;
   try {
     const source = frozen ?? from;
     const total = await source.count();

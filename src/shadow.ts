@@ -24,6 +24,7 @@ import {
 } from './rollout/shadow-options.js';
 import { ShadowWrites } from './rollout/shadow-writes.js';
 
+export type { Divergence } from './rollout/comparisons.js';
 export type { ShadowMetrics, ShadowOptions } from './rollout/shadow-options.js';
 
 /** How long writes are held back for the end of a move at most; past it the move is given up. */
@@ -197,13 +198,4 @@ export class ShadowStore<V> extends ShadowWrites<V> implements AsyncLeaseStore<V
   protected checkOpen(): void {
     if (this.#closed !== undefined) throw storeClosed();
   }
-}
-
-/** See {@link ShadowStore}. It owns both stores from now on: nobody else should write to them, and it closes them. */
-export function shadow<V>(
-  primary: AsyncLeaseStore<V>,
-  secondary: AsyncLeaseStore<V>,
-  options?: ShadowOptions,
-): ShadowStore<V> {
-  return new ShadowStore(primary, secondary, options);
 }

@@ -6,7 +6,7 @@ import { openMemory } from '../src/engines/memory.js';
 import type { Lease } from '../src/lease.js';
 import type { AsyncLeaseStore } from '../src/lease-store.js';
 import { resolveOptions } from '../src/options.js';
-import { type ShadowOptions, shadow } from '../src/shadow.js';
+import { type ShadowOptions, ShadowStore } from '../src/shadow.js';
 import { conformance } from './conformance/conformance.js';
 import { collect, granted, LONG_MS, newDirectory, rejects, sleep } from './conformance/subject.js';
 import { seed } from './support/env.js';
@@ -44,14 +44,10 @@ function faulty(store: Store): Store & { mode: 'works' | 'fails' | 'hangs' } {
 
 async function withShadow(
   options: ShadowOptions,
-  body: (
-    store: ReturnType<typeof shadow<unknown>>,
-    primary: Store,
-    secondary: ReturnType<typeof faulty>,
-  ) => Promise<void>,
+  body: (store: ShadowStore<unknown>, primary: Store, secondary: ReturnType<typeof faulty>) => Promise<void>,
 ): Promise<void> {
   const [primary, secondary] = [memory(), faulty(memory())];
-  const store = shadow<unknown>(primary, secondary, options);
+  const store = new ShadowStore<unknown>(primary, secondary, options);
   try {
     await body(store, primary, secondary);
   } finally {
@@ -155,7 +151,7 @@ test('a sample of 0 compares nothing, and of 0.5 about half', async () => {
 test('traffic moves over and back while it goes on, and no lease is lost or granted twice', async () => {
   const primary = await openLsm<unknown>(resolveOptions({ engine: 'lsm', directory: newDirectory() }));
   const secondary = await openAppendLog<unknown>(resolveOptions({ engine: 'append-log', directory: newDirectory() }));
-  const store = shadow<unknown>(primary, secondary, { sample: 0.2 });
+  const store = new ShadowStore<unknown>(primary, secondary, { sample: 0.2 });
   const KEYS = 300;
   const held = new Map<number, Lease>();
   const tokens = new Map<number, number>();
@@ -220,11 +216,11 @@ test('grants after a move are above every token before it, also of keys that wer
 
 test('bad options and moves are refused', async () => {
   const [a, b] = [memory(), memory()];
-  await rejects(() => shadow(a, a), 'ERR_HOLDFAST_INVALID_ARGUMENT');
+  await rejects(() => new ShadowStore(a, a), 'ERR_HOLDFAST_INVALID_ARGUMENT');
   for (const bad of [{ sample: 2 }, { moved: -1 }, { mirrorPendingMax: 0 }, { random: 1 }, { rate: 1 }, null]) {
-    await rejects(() => shadow(a, b, bad as never), 'ERR_HOLDFAST_INVALID_ARGUMENT');
+    await rejects(() => new ShadowStore(a, b, bad as never), 'ERR_HOLDFAST_INVALID_ARGUMENT');
   }
-  const store = shadow(a, b, { moved: 50 });
+  const store = new ShadowStore(a, b, { moved: 50 });
   await rejects(() => store.moveTo(101), 'ERR_HOLDFAST_INVALID_ARGUMENT');
   await rejects(() => store.snapshot(), 'ERR_HOLDFAST_ENGINE_UNAVAILABLE', /50 %/);
   await store.close();
@@ -243,7 +239,7 @@ for (const moved of [0, 37]) {
     'memory',
     async (options) => {
       const resolved = resolveOptions(options);
-      return shadow<unknown>(openMemory(resolved), openMemory(resolved), { moved, sample: 0.1 });
+      return new ShadowStore<unknown>(openMemory(resolved), openMemory(resolved), { moved, sample: 0.1 });
     },
     {
       persistence: false,

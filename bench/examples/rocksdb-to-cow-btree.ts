@@ -1,11 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEngine } from '../../src/engines/open.js';
-import type { Lease } from '../../src/lease.js';
-import { migrate } from '../../src/migrate.js';
-import { resolveOptions } from '../../src/options.js';
-import { shadow } from '../../src/shadow.js';
+import { type Lease, migrate, openStore, shadow } from '../../src/index.js';
 
 /*
  * A service that runs on RocksDB moves to the copy-on-write tree without stopping:
@@ -22,7 +18,7 @@ const TTL_MS = 300_000;
 
 const root = mkdtempSync(join(tmpdir(), 'holdfast-rollout-'));
 const open = (engine: 'rocksdb' | 'cow-btree') =>
-  openEngine<{ node: string }>(resolveOptions({ engine, directory: join(root, engine), memoryBytesMax: 1 << 30 }));
+  openStore<{ node: string }>({ engine, directory: join(root, engine), memoryBytesMax: 1 << 30 });
 const keyOf = (i: number) => ({ type: 'player', id: `actor-${i}` });
 const log = (line: string): void => console.log(line);
 
@@ -41,7 +37,7 @@ const tree = await open('cow-btree');
 const copied = await migrate(rocksdb, tree);
 log(`copied ${copied.copied} at ${copied.leasesPerSecond} leases/s, verified: ${copied.verification?.ok}`);
 
-const store = shadow(rocksdb, tree, { sample: 0.1 });
+const store = await shadow(rocksdb, tree, { sample: 0.1 });
 let stopped = false;
 let renewed = 0;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { LeaseStoreError } from '../errors.js';
-import { fromTo, integerOf, onlyDirectory, parsed, pathOf, UsageError, wordOf } from './usage.js';
+import { fromTo, integerOf, onlyDirectory, parsed, pathOf, storeOf, UsageError, wordOf } from './usage.js';
 
 const USAGE = `Usage: holdfast <command> [options]
 
@@ -22,11 +22,16 @@ const USAGE = `Usage: holdfast <command> [options]
   salvage DIR --to NEW
                 Makes a store of what is left of a damaged one, which it does not change, and tells what is lost.
                 --value-encoding E  json, utf8 or buffer; needed only where the manifest is lost
+  migrate --from ENGINE:DIR --to ENGINE:DIR
+                Copies all live leases from one store to another, such as rocksdb:old to cow-btree:new, and compares
+                them. Nobody may have either open. Interrupted, it goes on when it is run again.
+                --value-encoding E  json, utf8 or buffer, as the option valueEncoding of the source (json)
 
   --help        this text
   --version     the version of holdfast
 
-Exit codes: 0 all is well, 1 something is damaged, missing or failed, 2 the call was wrong, 3 salvaged in part.
+Exit codes: 0 all is well, 1 something is damaged, missing or failed, 2 the call was wrong, 3 salvaged in part,
+130 interrupted.
 `;
 
 type Command = (args: string[]) => Promise<number>;
@@ -56,12 +61,22 @@ const COMMANDS: { readonly [name: string]: Command } = {
     const { from, to } = fromTo(args);
     return (await import('./offline/restore.js')).restore(from, to);
   },
+  migrate: async (args) => {
+    const text = { type: 'string' } as const;
+    const { values } = parsed({ args, options: { from: text, to: text, 'value-encoding': text } });
+    const [from, to] = [storeOf(values.from, '--from'), storeOf(values.to, '--to')];
+    const encoding = valueEncodingOf(values['value-encoding']);
+    return (await import('./migrate.js')).runMigration(from, to, encoding);
+  },
   salvage: async (args) => {
     const { from, to, values } = fromTo(args, ['value-encoding']);
-    const encoding = wordOf(values['value-encoding'], '--value-encoding', ['json', 'utf8', 'buffer']);
-    return (await import('./offline/salvage.js')).salvage(from, to, encoding);
+    return (await import('./offline/salvage.js')).salvage(from, to, valueEncodingOf(values['value-encoding']));
   },
 };
+
+function valueEncodingOf(word: string | undefined) {
+  return wordOf(word, '--value-encoding', ['json', 'utf8', 'buffer']);
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...args] = argv;

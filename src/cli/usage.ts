@@ -1,4 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { EngineName } from '../lease-store.js';
+import { ENGINES } from '../options.js';
 
 /** A mistake in the call: exit code 2, and the text that says how to call. */
 export class UsageError extends Error {
@@ -53,4 +55,13 @@ export function fromTo(args: string[], others: readonly string[] = []) {
   const to = pathOf(values.to, '--to');
   if (to === undefined) throw new UsageError('--to is needed: the directory that is made');
   return { from: pathOf(positionals[0], 'DIR') as string, to, values };
+}
+
+/** `ENGINE:DIR`, of an engine that keeps files. */
+export function storeOf(value: string | undefined, name: string): { engine: EngineName; directory: string } {
+  const [, engine, directory] = /^([a-z-]+):(.+)$/s.exec(value ?? '') ?? [];
+  const known = ENGINES.find((each) => each === engine && each !== 'memory');
+  if (known !== undefined) return { engine: known, directory: pathOf(directory, name) as string };
+  const engines = ENGINES.filter((each) => each !== 'memory').join(', ');
+  throw new UsageError(`${name} must be ENGINE:DIR with one of ${engines}; got ${JSON.stringify(value ?? '')}`);
 }

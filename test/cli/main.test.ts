@@ -10,7 +10,7 @@ import { holdfast } from './command.js';
 test('--help shows every command, --version the version', () => {
   const help = holdfast('--help');
   assert.is(help.status, 0);
-  for (const command of ['demo', 'verify', 'inspect', 'dump', 'dump-wal', 'restore', 'salvage']) {
+  for (const command of ['demo', 'verify', 'inspect', 'dump', 'dump-wal', 'restore', 'salvage', 'migrate']) {
     assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
   }
   assert.is(holdfast('demo', '--help').status, 0);
@@ -38,6 +38,11 @@ const WRONG: readonly (readonly [string[], RegExp])[] = [
   [['restore', '--to', 'b'], /one directory is needed; got 0/],
   [['restore', 'a', '--to', ''], /--to must be a path/],
   [['salvage', 'a', '--into', 'b'], /--into/],
+  [['migrate', '--from', 'a', '--to', 'lsm:b'], /--from must be ENGINE:DIR with one of cow-btree, .*; got "a"/],
+  [['migrate', '--from', 'lsm:a', '--to', 'memory:b'], /--to must be ENGINE:DIR/],
+  [['migrate', '--from', 'lsm:a'], /--to must be ENGINE:DIR/],
+  [['migrate', '--from', 'lsm:a', '--to', 'rocksdb:./a'], /--from and --to are one directory/],
+  [['migrate', '--from', 'lsm:/there/is/none', '--to', 'rocksdb:b'], /there is no store in \/there\/is\/none/],
   [
     ['salvage', 'a', '--to', 'b', '--value-encoding', 'xml'],
     /--value-encoding must be json or utf8 or buffer; got "xml"/,

@@ -36,6 +36,28 @@ test('no folders and no files import each other in a circle', () => {
   assert.equal(render(cyclesBetween(imports, file)), []);
 });
 
+/** All that is loaded with a file, before a line of it runs. */
+function loadedWith(path: string): Import[] {
+  const loaded: Import[] = [];
+  const files = new Set([path]);
+  for (const each of files) {
+    for (const edge of imports.filter(({ from, kind }) => from === each && kind === 'static')) {
+      loaded.push(edge);
+      if (edge.to.endsWith('.ts')) files.add(edge.to);
+    }
+  }
+  return loaded;
+}
+
+test('the package loads on a runtime that lacks what it needs, to say so', () => {
+  for (const entry of ['src/index.ts', 'src/cli/main.ts']) {
+    const loaded = loadedWith(entry);
+    assert.ok(loaded.length > 3, entry);
+    const cannotLink = loaded.filter(({ from, to }) => from !== 'src/platform.ts' && /^(node:zlib|piscina)$/.test(to));
+    assert.equal(cannotLink, [], entry);
+  }
+});
+
 test('imports of every form are read, with their kind', () => {
   const source = `
 import './a.js';

@@ -6,7 +6,7 @@ import { type CowBtreeStore, type Durability, type Lease, openStore } from '../.
 import { Acknowledgements } from './acknowledgements.js';
 import { type Player, playAndKill } from './kill.js';
 import { load } from './load.js';
-import { ProgressLine } from './progress.js';
+import { ProgressLine } from '../progress.js';
 import { prove } from './proof.js';
 import { coordinationQueries, frozenSnapshot } from './queries.js';
 import { count, type Earlier, measurePaced, measureStore } from './report.js';

@@ -4,7 +4,7 @@ import { type CowBtreeStore, type Durability, type Lease, openStore, type WaitSt
 import { LOAD_BATCH } from './load.js';
 import * as measure from './measure.js';
 import { paced } from './paced.js';
-import type { ProgressLine } from './progress.js';
+import type { ProgressLine } from '../progress.js';
 import type { Answered } from './queries.js';
 import type { Row } from './table.js';
 import { HIGH_THROUGHPUT, LEASE } from './workload.js';
