@@ -214,6 +214,15 @@ test('both checkpoints damaged, or the newest and the log behind the older', () 
   }
 });
 
+test('a checkpoint without any log', () => {
+  const checkpoints = [...closed.files].filter(([name]) => name.endsWith('.ckpt'));
+  for (const kept of [checkpoints, checkpoints.slice(0, 1), checkpoints.slice(1)]) {
+    const refused = counts.refused;
+    expectSafe(diskOf(new Map(kept)), `${kept.length} checkpoints and no log`, never);
+    assert.is(counts.refused, refused + 1);
+  }
+});
+
 test('a log that ends before the cut of a damaged checkpoint is not taken for a torn one', () => {
   const disk = new FaultFileSystem();
   const driver = ShardDriver.open({ files: disk, clock: new HandClock() });

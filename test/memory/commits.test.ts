@@ -38,6 +38,46 @@ test('what was published is what is read', () => {
   }
 });
 
+test('the slot that is current is not filled, however pins come and go', () => {
+  let number = 1;
+  const { control, commits } = fresh();
+  const row = new PinRow(control, claimRow([control]));
+  const publish = () => {
+    const before = control.current;
+    commits.publish(commitOf(++number));
+    assert.is.not(control.current, before);
+  };
+  for (let between = 0; between < 150; between++) {
+    const pins = Array.from({ length: PINS_PER_ROW }, () => {
+      const pin = row.acquire();
+      publish();
+      return pin;
+    });
+    for (let i = 0; i < between; i++) publish();
+    for (const pin of pins.slice(1)) row.release(pin);
+    publish();
+    row.release(pins[0]);
+  }
+});
+
+test('a slot is whole before it is current', () => {
+  const { control, commits } = fresh();
+  const before = control.current;
+  const seen: number[] = [];
+  const commit = commitOf(2);
+  const watched = new Proxy(commit, {
+    get: (target, field) => {
+      seen.push(control.current);
+      return Reflect.get(target, field);
+    },
+  });
+  commits.publish(watched);
+  assert.equal(
+    seen,
+    Object.keys(commit).map(() => before),
+  );
+});
+
 test('a pinned commit stays as it was, however many follow', () => {
   const { control, commits } = fresh();
   const random = new Random(seed);

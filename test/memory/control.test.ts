@@ -27,6 +27,15 @@ test('log sequence numbers go past 32 bits', () => {
   assert.is(control.lsn(DURABLE_LSN), Number.MAX_SAFE_INTEGER);
 });
 
+test('an LSN that several threads raise never goes back', () => {
+  const control = new Control(createControl(0, 4096));
+  control.raiseLsn(DURABLE_LSN, 7);
+  control.raiseLsn(DURABLE_LSN, 5);
+  assert.is(control.lsn(DURABLE_LSN), 7);
+  control.raiseLsn(DURABLE_LSN, 2 ** 40);
+  assert.is(control.lsn(DURABLE_LSN), 2 ** 40);
+});
+
 test('a buffer that is no control block is refused', () => {
   assert.throws(() => new Control(new SharedArrayBuffer(CONTROL_BYTES)), /not a control block/);
 });

@@ -40,6 +40,44 @@ test('nested uses hold pins of their own', () => {
   assert.equal(commits.scanPins().commits, []);
 });
 
+test('a reader that the writer overtakes while it pins ends up with the commit that is current', () => {
+  const [control] = controls(1);
+  const commits = new Commits(control);
+  const row = new PinRow(control, claimRow([control]));
+  for (let times = 1; times <= 3; times++) {
+    let overtaken = 0;
+    // Between what the reader does and what it does next, the writer has as much time as it wants.
+    const { store } = Atomics;
+    Atomics.store = (<T extends Int32Array>(array: T, index: number, value: number) => {
+      const stored = store(array, index, value);
+      if (overtaken++ < times)
+        whileUntouched(store, () => commits.publish({ ...EMPTY, commit: times * 10 + overtaken }));
+      return stored;
+    }) as typeof store;
+    let pin: number;
+    try {
+      pin = row.acquire();
+    } finally {
+      Atomics.store = store;
+    }
+    assert.ok(overtaken > times);
+    assert.is(row.slot(pin), control.current);
+    assert.equal(commits.scanPins().commits, [commits.published.commit]);
+    row.release(pin);
+  }
+});
+
+/** Does something as if {@link Atomics.store} had not been replaced. */
+function whileUntouched(original: typeof Atomics.store, work: () => void): void {
+  const replaced = Atomics.store;
+  Atomics.store = original;
+  try {
+    work();
+  } finally {
+    Atomics.store = replaced;
+  }
+}
+
 test('a thread that holds too many pins is told so, and goes on once it let one go', () => {
   const [control] = controls(1);
   const row = new PinRow(control, claimRow([control]));
@@ -106,6 +144,7 @@ test('rows are claimed in every control block, and come back clean', () => {
   freeRow(all, 7);
   assert.equal(new Commits(all[1]).scanPins().commits, [], 'the pins of a dead thread are gone');
   assert.is(claimRow(all), 7);
+  assert.equal(new Commits(all[1]).scanPins().commits, [], 'nor does the next thread find them');
   const next = new PinRow(all[1], 7);
   const pins = Array.from({ length: PINS_PER_ROW }, () => next.acquire());
   assert.is(new Set(pins).size, PINS_PER_ROW, 'the next thread has the whole row');

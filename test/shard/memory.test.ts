@@ -77,6 +77,19 @@ test('a reader that stays on an old commit holds writes up at worst; they go on 
   for (const { answer } of renewals) assert.ok(isOk(answer));
 });
 
+test('while there is room, a reader keeps its commit through any number of later ones', () => {
+  const shard = ShardDriver.open({ files: new FaultFileSystem(), clock: new HandClock(), memoryBytes: 1 << 23 });
+  const tokens = Array.from({ length: 300 }, (_, i) => shard.answer(shard.acquire(`chat/${i}`, 'n1', TTL)).token);
+  const pins = new PinRow(shard.control, claimRow([shard.control]));
+  const pin = pins.acquire();
+  const seen = shard.leases();
+  for (let i = 0; i < 3000; i++) shard.answer(shard.renew(`chat/${i % 300}`, tokens[i % 300]));
+  assert.equal(storedLeases(shard.slabs, readCommit(shard.control, pins.slot(pin))), seen);
+  const { doubles } = shard.control;
+  assert.ok(doubles[AT.nodesAllocated] < 500, 'what came and went after it was freed');
+  pins.release(pin);
+});
+
 test('an idle snapshot is given up for memory', () => {
   const { shard, held } = fill();
   const pins = new PinRow(shard.control, claimRow([shard.control]));

@@ -118,6 +118,9 @@ test('an import keeps owner, deadline and token, never lowers a token, and lifts
   granted(shard.answer(shard.import('chat/1', lease)));
   assert.equal(shard.leases().get('chat/1'), lease);
   assert.is(shard.answer(shard.import('chat/1', { ...lease, owner: 'x' })).status, mail.STATUS_SUPERSEDED);
+  const older = shard.answer(shard.import('chat/1', { ...lease, token: token - 1, renewals: 9 }));
+  assert.is(older.status, mail.STATUS_SUPERSEDED);
+  assert.equal(shard.leases().get('chat/1'), lease);
   assert.ok(granted(shard.answer(shard.acquire('chat/2', 'n1', TTL))).token > token);
 });
 
@@ -254,6 +257,31 @@ test('a write that asks for it is answered only once the disk has it; others do 
   assert.is(files.steps, steps);
   assert.not(shard.syncInBackground(), 'nothing is left to sync');
   granted(shard.answer(shard.flush()));
+  const next = shard.acquire('chat/3', 'n1', TTL, { synced: true });
+  shard.settle();
+  assert.not(shard.step());
+  assert.not(next.done, 'the disk has all but the very record that it waits for');
+  shard.syncInBackground();
+  shard.settle();
+  granted(next.answer);
+});
+
+test('nothing is visible or answered before its frame is in the log', () => {
+  for (const durability of ['written', 'synced'] as const) {
+    const { shard, files } = open({ durability });
+    granted(shard.answer(shard.acquire('chat/0', 'n1', TTL)));
+    const before = shard.leases();
+    const call = shard.acquire('chat/1', 'n1', TTL);
+    let steps = 0;
+    files.beforeStep = () => {
+      steps++;
+      shard.mailbox.drain(shard.calls);
+      assert.not(call.done);
+      assert.equal(shard.leases(), before);
+    };
+    granted(shard.answer(call));
+    assert.is(steps, durability === 'synced' ? 2 : 1);
+  }
 });
 
 test('where every write is synced, it is on the disk before it is visible or answered', () => {

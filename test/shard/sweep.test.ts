@@ -50,8 +50,9 @@ test('10,000 leases that expire at once go in slices, and requests are taken in 
     assert.ok(shard.step());
     assert.is(renewed.answer.status, mail.STATUS_OK);
     groups++;
-  } while (shard.leases().size > 1);
-  assert.ok(groups > 5, `${groups} groups`);
+  } while (shard.published.leaseCount > 1 && groups < 200);
+  assert.is(shard.leases().size, 1);
+  assert.ok(groups > 5 && groups < 200, `${groups} groups`);
 });
 
 test('renewals leave bounds behind that the sweep raises, without removing anything or writing a record', () => {

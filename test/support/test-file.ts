@@ -31,6 +31,8 @@ export interface FileResult {
   skipped: number;
   /** Why the file counts as failed, when uvu's own report does not say it. */
   faults: string[];
+  /** Whether the watchdog ended it. */
+  timedOut: boolean;
   /** stdout and stderr as they came, the oldest part cut off if there is too much. */
   output: string;
   elapsedMs: number;
@@ -67,6 +69,7 @@ export async function runTestFile(file: TestFile, timeoutMs: number, env: NodeJS
     passed: 0,
     failed: 1,
     skipped: 0,
+    timedOut: false,
     ...counts,
     faults,
     output,
@@ -76,7 +79,7 @@ export async function runTestFile(file: TestFile, timeoutMs: number, env: NodeJS
   const directives = readDirectives(readFileSync(file.source, 'utf8'));
   const ending = await run(file.compiled, Math.max(timeoutMs, directives.timeoutMs), env);
   const { faults, ...counts } = judge(ending);
-  return result(faults, counts, ending.output);
+  return result(faults, { ...counts, timedOut: ending.timedOutAfterMs !== undefined }, ending.output);
 }
 
 /** Kills every test process still running, and all that they started. */

@@ -345,6 +345,21 @@ test('a segment of another store, shard, place or version is refused', () => {
   });
 });
 
+test('frames that an earlier file of the same number left behind the header are not of this one', () => {
+  // A segment whose making was cut off is removed and made again, with the same number and epoch; its blocks may come back.
+  const log = newLog();
+  log.append(2);
+  const resalted = (content: Buffer) => {
+    content.writeUInt32LE((log.writer.salt ^ 1) >>> 0, layout.SEGMENT_SALT * 4);
+    content.writeUInt32LE(crc32(content.subarray(layout.SEGMENT_CHECKED_BYTE, HEADER)), layout.SEGMENT_CRC * 4);
+    return content;
+  };
+  withContent(log.paths[0], resalted, () => {
+    const finding = find(log);
+    assert.ok('torn' in finding && finding.torn && finding.records.length === 0);
+  });
+});
+
 test('segments whose epochs or LSNs fall are corrupt', () => {
   const log = newLog(10);
   log.append(1);
