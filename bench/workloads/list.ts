@@ -42,7 +42,7 @@ export const SOLO: readonly SoloWorkload[] = [
 
 /** What a quick run looks at, unless it is told what to. */
 export const QUICK: readonly string[] = [
-  ...[renewAwaited, renewPipelined, renewBatched, get, page, scan, wholeType, wholeNode, count, mixed],
+  ...[renewAwaited, renewPipelined, renewBatched, get, scan, wholeType, wholeNode, count],
   ...[recovery, control],
 ].map(({ name }) => name);
 
