@@ -18,7 +18,10 @@ export interface StoreOptions {
   readonly engine?: EngineName;
   /** Where the store keeps its files; created if missing. Required by every engine but `'memory'`, which ignores it. */
   readonly directory?: string;
-  /** Writer threads, 1-256. Default: what the store has; in a new one, one less than there are cores, at least 1. */
+  /**
+   * Writer threads, 1-256. Default: what the store has; in a new one, one less than there are cores, at least 1. A store
+   * that has another count is given this one as it opens.
+   */
   readonly shards?: number;
   /** When a write is acknowledged. Default `'written'`. */
   readonly durability?: Durability;

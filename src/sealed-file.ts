@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { LeaseStoreError } from './errors.js';
-import type { FileSystem } from './io/file-system.js';
+import type { File, FileSystem } from './io/file-system.js';
 
 /*
  * A small file that is replaced whole: JSON of one line, then a line with its CRC-32 in hex, so that a person can read
@@ -25,13 +25,29 @@ export function writeSealed(files: FileSystem, directory: string, name: string, 
   const bytes = encode(content);
   const file = files.open(temporary, 'create');
   try {
+    writeWhole(file, bytes);
+    files.rename(temporary, join(directory, name));
+  } catch (error) {
+    removeQuietly(files, temporary);
+    throw error;
+  }
+  files.syncDirectory(directory);
+}
+
+function writeWhole(file: File, bytes: Uint8Array): void {
+  try {
     file.write(bytes, 0, bytes.length, 0);
     file.fsync();
   } finally {
     file.close();
   }
-  files.rename(temporary, join(directory, name));
-  files.syncDirectory(directory);
+}
+
+/** On a full disk it would be in the way of others. Why it could not be written is what the caller must hear. */
+function removeQuietly(files: FileSystem, path: string): void {
+  try {
+    files.removeTree(path);
+  } catch {}
 }
 
 /** The content of a file that is there. Throws `ERR_HOLDFAST_CORRUPT` when it is damaged. */

@@ -1,5 +1,8 @@
 import { setPriority } from 'node:os';
+import type { MessagePort } from 'node:worker_threads';
 import { nodeFileSystem } from '../src/io/node-file-system.js';
+import type { Manifest } from '../src/manifest.js';
+import { type ReshardOrder, reshard } from '../src/reshard/reshard.js';
 import { BackgroundSync } from '../src/shard/background-sync.js';
 import { Bell } from '../src/shard/bell.js';
 import { Control } from '../src/memory/control.js';
@@ -23,15 +26,25 @@ export interface HelloTask {
   readonly kind: 'hello';
 }
 
-export type MaintenanceTask = SyncTask | CheckpointTask | HelloTask;
+export interface ReshardTask extends ReshardOrder {
+  readonly kind: 'reshard';
+  /** Hears how far it has come. */
+  readonly port: MessagePort;
+}
+
+export type MaintenanceTask = SyncTask | CheckpointTask | HelloTask | ReshardTask;
 
 /** Work beside the shards, on a thread that may take its time. */
-export function runMaintenance(task: MaintenanceTask): Answer<SavedCheckpoint> | undefined {
+export function runMaintenance(task: MaintenanceTask): Answer<SavedCheckpoint> | Answer<Manifest> | undefined {
   if (task.kind === 'sync') {
     syncLogs(task);
     return undefined;
   }
   if (task.kind === 'hello') return undefined;
+  if (task.kind === 'reshard') {
+    const { port, ...order } = task;
+    return answer(() => reshard(nodeFileSystem(), order, (progress) => port.postMessage(progress)));
+  }
   yieldToShards();
   return answer(() => checkpointShard(nodeFileSystem(), task));
 }

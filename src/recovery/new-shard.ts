@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { assert } from '../assert.js';
+import { LeaseStoreError } from '../errors.js';
 import { ensureDirectory } from '../io/ensure-directory.js';
 import type { FileSystem } from '../io/file-system.js';
 import type { Commit } from '../memory/control.js';
@@ -16,6 +18,7 @@ export function writeNewShard(
   slabs: Slabs,
   commit: Commit,
 ): void {
+  assert(commit.lsn > 0, 'behind LSN 0, a log would not miss its checkpoint');
   ensureDirectory(files, directory);
   writeCheckpoint(files, directory, owner, slabs, commit, () => {});
   startLog(files, directory, owner, commit.lsn, commit.storeMs);
@@ -59,4 +62,13 @@ const TOKENS_UNSEEN = 3_600_000_000;
 /** A floor for a copy of a store of which `highest` is the highest token or ceiling known. Assumes a clock that was not set back. */
 export function tokenFloorOfCopy(highest: number, wallMs: number): number {
   return Math.max(highest, Math.floor(wallMs * 1000)) + TOKENS_UNSEEN;
+}
+
+/** Every shard has a log from before there was a manifest: one without (epoch 0) has lost it, with all that it held. */
+export function expectLog(directory: string, shard: number, epoch: number): void {
+  if (epoch > 0) return;
+  throw new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `the log of shard ${shard} of the store in ${directory} is missing; nothing was changed: restore a backup, or take what is left with "holdfast salvage"`,
+  );
 }

@@ -10,6 +10,8 @@ import { denseBytes, planDense, separator } from './pack.js';
 
 /** Nodes' worth of entries to gather before leaves are written. */
 const GATHERED_NODES = 32;
+/** No tree of up to 2^32 nodes has more. */
+const LEVELS_MAX = 16;
 
 /**
  * Builds a tree from entries in ascending order, from the leaves up: every node is written once and filled as far as is
@@ -30,6 +32,14 @@ export class BulkLoader {
   constructor(kind: TreeKind, slabs: Slabs, allocator: NodeAllocator) {
     this.#nodeBytes = slabs.nodeBytes;
     this.#writer = new NodeWriter(kind, slabs, allocator);
+  }
+
+  /** Nodes that one entry more, and then the end, can take at most. */
+  get nodesNeeded(): number {
+    const leaves = this.#nodesFor(this.#leaves) + 2;
+    const lowest = this.#nodesFor(this.#branches) + leaves;
+    // A branch has at least four children, so that all levels above the lowest branches are smaller than that one.
+    return leaves + 2 * lowest + LEVELS_MAX;
   }
 
   /** Adds an entry whose key is behind all keys before it. */
@@ -65,6 +75,12 @@ export class BulkLoader {
     this.#kept.pushEntries(leaves, from, leaves.length);
     this.#leaves = this.#kept;
     this.#kept = leaves;
+  }
+
+  /** Two neighbours and the end of a cell hold more than a full node, or they would not be two. */
+  #nodesFor(entries: Entries): number {
+    const bytes = entries.bytes + entries.length * (layout.SLOT_BYTES + 4);
+    return Math.ceil((2 * bytes) / (denseBytes(this.#nodeBytes) - layout.NODE_HEADER_BYTES - 4)) + 1;
   }
 
   #plan(entries: Entries, level: number): readonly number[] {

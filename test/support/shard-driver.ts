@@ -46,6 +46,10 @@ export class HandClock implements Clock {
 
 export interface DriverOptions {
   readonly files: FileSystem;
+  /** Which shard of which store it is, and where. */
+  readonly shard?: number;
+  readonly storeId?: Uint8Array;
+  readonly directory?: string;
   readonly clock: HandClock;
   readonly durability?: Durability;
   readonly nodeBytes?: number;
@@ -141,14 +145,15 @@ export class ShardDriver {
   constructor(options: DriverOptions) {
     this.options = options;
     const { files, clock, nodeBytes = 2048, memoryBytes = 1 << 20, ringBytes = 1 << 15 } = options;
+    const { shard = 0, directory = SHARD_DIRECTORY } = options;
     this.slabs = Slabs.reserve(nodeBytes, memoryBytes);
     const bell = Bell.create();
     this.config = {
-      shard: 0,
+      shard,
       shards: 1,
-      directory: SHARD_DIRECTORY,
-      storeId: STORE_ID,
-      control: createControl(0, nodeBytes),
+      directory,
+      storeId: options.storeId ?? STORE_ID,
+      control: createControl(shard, nodeBytes),
       slabs: this.slabs.handle,
       requests: createRing(ringBytes),
       completions: createRing(ringBytes),
@@ -168,7 +173,7 @@ export class ShardDriver {
     this.mailbox = new Mailbox(this.control, this.config.requests, this.config.completions);
     this.#sync = new BackgroundSync(
       files,
-      [{ control: this.control, directory: SHARD_DIRECTORY }],
+      [{ control: this.control, directory }],
       new Bell(bell),
       Number.POSITIVE_INFINITY,
     );
@@ -281,8 +286,8 @@ export class ShardDriver {
 
   /** What a maintenance thread does; the log must be on the disk, for nobody else runs meanwhile. */
   checkpoint(): SavedCheckpoint {
-    const { control, slabs, bell, storeId, directory } = this.config;
-    const order = { shard: 0, storeId, directory, replaces: true, control, slabs, bell, row: this.#row };
+    const { shard, control, slabs, bell, storeId, directory } = this.config;
+    const order = { shard, storeId, directory, replaces: true, control, slabs, bell, row: this.#row };
     return checkpointShard(this.options.files, order);
   }
 

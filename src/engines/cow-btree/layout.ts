@@ -14,21 +14,13 @@ import {
 } from '../../manifest.js';
 import type { ResolvedOptions } from '../../options.js';
 import { startLog } from '../../recovery/new-shard.js';
-import type { RecoverySummary } from '../../shard/shard.js';
 
-/** The store in a directory: the one that is there, or one that was made now. */
+/** The store in a directory: the one that is there, whatever its shards, or one that was made now. */
 export function openManifest(files: FileSystem, options: ResolvedOptions, shardsByDefault: number): Manifest {
   const { directory } = options;
   const known = readManifest(files, directory);
   if (known === undefined) return create(files, options, options.shards ?? shardsByDefault);
   for (let shard = 0; shard < known.shards; shard++) expectDirectory(files, directory, known, shard);
-  if (options.shards !== undefined && options.shards !== known.shards) {
-    throw new LeaseStoreError(
-      'ERR_HOLDFAST_INVALID_ARGUMENT',
-      `options.shards must be ${known.shards}, as the store in ${directory} was made, or absent; got ${options.shards}. ` +
-        'To change it, make a new store with the count that you want and migrate this one to it',
-    );
-  }
   if (known.valueEncoding !== options.valueEncoding) {
     throw new LeaseStoreError(
       'ERR_HOLDFAST_INVALID_ARGUMENT',
@@ -79,15 +71,5 @@ function expectDirectory(files: FileSystem, directory: string, manifest: Manifes
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
     `${path} is missing, and the manifest of ${join(directory)} says that it holds shard ${shard} of ${manifest.shards}; restore a backup, or take what is left with "holdfast salvage"`,
-  );
-}
-
-/** Every shard has a log from before there was a manifest: one without has lost it, with all that it held. */
-export function expectLogs(found: readonly RecoverySummary[], directory: string): void {
-  const bare = found.findIndex(({ epoch }) => epoch === 0);
-  if (bare < 0) return;
-  throw new LeaseStoreError(
-    'ERR_HOLDFAST_CORRUPT',
-    `the log of shard ${bare} of the store in ${directory} is missing; nothing was changed: restore a backup, or take what is left with "holdfast salvage"`,
   );
 }

@@ -9,17 +9,21 @@ import { systemClock, type TimeBase } from '../../clock.js';
 import { LeaseStoreError } from '../../errors.js';
 import { type DirectoryLock, lockDirectory } from '../../io/directory-lock.js';
 import { ensureDirectory } from '../../io/ensure-directory.js';
+import type { FileSystem } from '../../io/file-system.js';
 import { nodeFileSystem } from '../../io/node-file-system.js';
 import { ClientBell } from '../../mailbox/client-bell.js';
 import type { Manifest } from '../../manifest.js';
 import type { Control } from '../../memory/control.js';
 import { claimRow } from '../../memory/pins.js';
 import type { ResolvedOptions } from '../../options.js';
+import { expectLog } from '../../recovery/new-shard.js';
+import { settleGenerations } from '../../reshard/generations.js';
 import { availableCores } from '../../platform.js';
 import { AT } from '../../metrics/counters.js';
 import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
 import { spinMs } from '../../shard/wait.js';
-import { expectLogs, openManifest } from './layout.js';
+import { openManifest } from './layout.js';
+import { reshardOnThread } from './reshard-thread.js';
 import { reserveSharedMemory } from './shared-memory.js';
 import { CowBtreeStore } from './store.js';
 
@@ -30,15 +34,24 @@ export async function openCowBtree<V>(options: ResolvedOptions): Promise<CowBtre
   const lock = await lockDirectory(options.directory);
   try {
     const cores = availableCores();
-    const manifest = openManifest(files, options, Math.max(1, cores - 1));
-    return await openLocked<V>(options, manifest, lock, cores);
+    const known = openManifest(files, options, Math.max(1, cores - 1));
+    const manifest = await withShards(known, options);
+    return await openLocked<V>(files, options, manifest, lock, cores);
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
+/** The store with as many shards as the options want. */
+async function withShards(manifest: Manifest, options: ResolvedOptions): Promise<Manifest> {
+  const { directory, memoryBytesMax, onProgress, shards = manifest.shards } = options;
+  if (shards === manifest.shards) return manifest;
+  return reshardOnThread({ directory, manifest, shards, memoryBytesMax }, onProgress);
+}
+
 async function openLocked<V>(
+  files: FileSystem,
   options: ResolvedOptions,
   manifest: Manifest,
   lock: DirectoryLock,
@@ -56,7 +69,8 @@ async function openLocked<V>(
   );
   try {
     const found = await watched(controls, options.onProgress, shards.recover());
-    expectLogs(found, options.directory);
+    for (const [shard, { epoch }] of found.entries()) expectLog(options.directory, shard, epoch);
+    settleGenerations(files, options.directory, manifest);
     const time = timeBase(found, clock.monotonicMs(), clock.wallMs());
     if (time.storeMs > clock.wallMs() + CLOCK_TOLERANCE_MS) for (const c of controls) c.raise(HEALTH_CLOCK_CLAMPED);
     await shards.start({ time, onRestart: options.onRestart });
