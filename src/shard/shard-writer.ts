@@ -62,7 +62,9 @@ export class ShardWriter {
   readonly #memory: MemoryGuard;
   readonly #start: GroupStart;
   #lsn: number;
+  /** The instant that requests are judged at. */
   #nowMs = 0;
+  #beganMs = 0;
   #mustSync = false;
   #barrier = false;
   /** Requests whose answers wait for the disk, though the commit does not. */
@@ -155,6 +157,7 @@ export class ShardWriter {
     const p = this.#p;
     p.requests.look();
     this.#nowMs = p.nowMs();
+    this.#beganMs = this.#nowMs;
     const { durableLsn } = p.log;
     p.tokens.durable(durableLsn);
     const answered = this.answerWaiting();
@@ -435,7 +438,7 @@ export class ShardWriter {
     p.completions.publish();
     p.log.written(this.#lsn);
     this.#memory.afterPublish();
-    p.counters.record('commitNs', (p.nowMs() - this.#nowMs) * 1e6);
+    p.counters.record('commitNs', (p.nowMs() - this.#beganMs) * 1e6);
     return true;
   }
 
@@ -473,7 +476,8 @@ export class ShardWriter {
     this.#lsn = this.#start.lsn;
     this.#barrier = false;
     p.completions.dropGroup();
-    const failure = failureOf(error);
+    // Nothing comes back by itself when the log has failed for good, whatever made it fail.
+    const failure = unknown ? 'ERR_HOLDFAST_IO' : failureOf(error);
     for (const call of this.#calls) p.completions.failed(call, failure, unknown);
     for (const call of this.#ownerReleases.giveUp()) {
       // Of one that began in an earlier group, some slices were carried out.

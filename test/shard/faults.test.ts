@@ -162,7 +162,7 @@ test('a sync that fails in the background fails all that waited for it, and is a
 
 test('a write that cannot be taken back is final, and its outcome unknown', () => {
   const { shard, files } = open();
-  files.inject({ code: 'EIO', operation: 'write', bytesWritten: 1 << 20 });
+  files.inject({ code: 'ENOSPC', operation: 'write', bytesWritten: 1 << 20 });
   files.inject({ code: 'EIO', operation: 'truncate' });
   const failed = shard.acquire('chat/1', 'n1', TTL);
   shard.settle();

@@ -47,17 +47,22 @@ export class Reads<V> implements LeaseReads<V> {
     const encoded = this.#encoder.encode(this.#key, key);
     const shard = this.#p.router.shardOf(encoded);
     const view = this.#p.views[shard];
-    const pin = this.#source.acquire(view, shard);
-    try {
-      const { node } = view;
-      const slot = findIn(node, view.leasesRoot(pin), encoded);
-      if (slot < 0) return undefined;
-      const at = node.payloadAt(slot);
-      if (u53(node.words, at + EXPIRES_AT) <= this.#nowMs()) return undefined;
-      const owner = this.#names[shard].nameOf(view.namesRoot(pin), node.words[at + OWNER_REF]);
-      return decodeLease(node, slot, key.type, key.id, owner, this.#p.codec);
-    } finally {
-      this.#source.release(view, shard, pin);
+    for (let passedMs = this.#passedMs; ; ) {
+      const pin = this.#source.acquire(view, shard);
+      try {
+        const { node } = view;
+        const slot = findIn(node, view.leasesRoot(pin), encoded);
+        if (slot < 0) return undefined;
+        const at = node.payloadAt(slot);
+        const expiresAtMs = u53(node.words, at + EXPIRES_AT);
+        if (expiresAtMs <= passedMs) return undefined;
+        passedMs = this.#nowMs();
+        if (expiresAtMs <= passedMs) continue;
+        const owner = this.#names[shard].nameOf(view.namesRoot(pin), node.words[at + OWNER_REF]);
+        return decodeLease(node, slot, key.type, key.id, owner, this.#p.codec);
+      } finally {
+        this.#source.release(view, shard, pin);
+      }
     }
   }
 
@@ -66,16 +71,21 @@ export class Reads<V> implements LeaseReads<V> {
     checkToken(token, 'token');
     const shard = this.#p.router.shardOf(encoded);
     const view = this.#p.views[shard];
-    const pin = this.#source.acquire(view, shard);
-    try {
-      const { node } = view;
-      const slot = findIn(node, view.leasesRoot(pin), encoded);
-      if (slot < 0) return false;
-      const { words } = node;
-      const at = node.payloadAt(slot);
-      return u53(words, at + TOKEN) === token && u53(words, at + EXPIRES_AT) > this.#nowMs();
-    } finally {
-      this.#source.release(view, shard, pin);
+    for (let passedMs = this.#passedMs; ; ) {
+      const pin = this.#source.acquire(view, shard);
+      try {
+        const { node } = view;
+        const slot = findIn(node, view.leasesRoot(pin), encoded);
+        if (slot < 0) return false;
+        const at = node.payloadAt(slot);
+        if (u53(node.words, at + TOKEN) !== token) return false;
+        const expiresAtMs = u53(node.words, at + EXPIRES_AT);
+        if (expiresAtMs <= passedMs) return false;
+        passedMs = this.#nowMs();
+        if (expiresAtMs > passedMs) return true;
+      } finally {
+        this.#source.release(view, shard, pin);
+      }
     }
   }
 
@@ -172,6 +182,15 @@ export class Reads<V> implements LeaseReads<V> {
       this.#p.views.map((view, shard) => new ShardScan(view, shard, this.#names[shard], plan, nowMs)),
       plan.reverse,
     );
+  }
+
+  /**
+   * An instant that had passed before the first pin. A lease has expired only if its deadline had passed when its commit
+   * was looked at: this thread may lose its core between the pin and the clock, for as long as the lease that it pinned
+   * lives, while a renewed one is published. So what seems to have expired is looked at again.
+   */
+  get #passedMs(): number {
+    return this.#atMs ?? Number.NEGATIVE_INFINITY;
   }
 
   #nowMs(): number {

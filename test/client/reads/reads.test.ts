@@ -49,6 +49,30 @@ function viewed(view: LeaseView<string>) {
   return value === undefined ? fields : { ...fields, value };
 }
 
+test('a lease that is renewed while its reader has no core is not taken for expired', () => {
+  for (const isRenewed of [true, false]) {
+    const fixture = new ShardFixture();
+    const held = lease('chat', 'a');
+    fixture.put(held).publish();
+    let interrupted = 0;
+    // The reader has pinned a commit and is about to look at the clock.
+    const nowMs = () => {
+      if (interrupted++ === 0) {
+        if (isRenewed) fixture.put({ ...held, expiresAtMs: START_MS + 30_000, renewals: 1 }).publish();
+        fixture.nowMs = START_MS + 20_000;
+      }
+      return fixture.nowMs;
+    };
+    const reads = new Reads({ ...fixture.parts(), nowMs });
+    assert.is(reads.get(held.key)?.renewals, isRenewed ? 1 : undefined);
+    fixture.nowMs = START_MS;
+    fixture.put(held).publish();
+    interrupted = 0;
+    assert.is(reads.check(held.key, held.token), isRenewed);
+    assert.is(fixture.pinned, 0);
+  }
+});
+
 test('ranges, visits and counts of every shape equal those of a sorted list', () => {
   fc.assert(
     fc.property(shards, history, fc.array(range, { minLength: 8, maxLength: 8 }), (shardCount, changes, ranges) => {

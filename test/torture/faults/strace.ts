@@ -20,14 +20,15 @@ const IO = ['ERR_HOLDFAST_IO not-applied', 'ERR_HOLDFAST_IO unknown'];
 const CHECKPOINT_IO = ['checkpoint ERR_HOLDFAST_IO not-applied'];
 const CHECKPOINT_FULL = ['checkpoint ERR_HOLDFAST_DISK_FULL not-applied'];
 
+/** A store writes at positions; plain `write` is how Node wakes its own threads, and it aborts where that fails. */
 const INJECTIONS: readonly Injection[] = [
   { inject: ['fdatasync:error=EIO:when=3+'], mayFail: [...FINAL, ...CHECKPOINT_IO], final: true },
   { inject: ['fdatasync:error=EIO:when=2'], mayFail: [...FINAL, ...CHECKPOINT_IO], final: true },
-  { inject: ['write,pwrite64:error=ENOSPC:when=6..40'], mayFail: [...FULL, ...CHECKPOINT_FULL], final: false },
-  { inject: ['write,pwrite64:error=EDQUOT:when=3..9'], mayFail: [...FULL, ...CHECKPOINT_FULL], final: false },
-  { inject: ['write,pwrite64:error=EIO:when=4..20+3'], mayFail: [...IO, ...CHECKPOINT_IO], final: false },
+  { inject: ['pwrite64:error=ENOSPC:when=6..40'], mayFail: [...FULL, ...CHECKPOINT_FULL], final: false },
+  { inject: ['pwrite64:error=EDQUOT:when=3..9'], mayFail: [...FULL, ...CHECKPOINT_FULL], final: false },
+  { inject: ['pwrite64:error=EIO:when=4..20+3'], mayFail: [...IO, ...CHECKPOINT_IO], final: false },
   {
-    inject: ['write,pwrite64:error=ENOSPC:when=5+', 'ftruncate:error=EIO'],
+    inject: ['pwrite64:error=ENOSPC:when=5+', 'ftruncate:error=EIO'],
     mayFail: [...FINAL, ...CHECKPOINT_IO, ...CHECKPOINT_FULL],
     final: true,
   },
@@ -42,7 +43,7 @@ const AT_ONCE = 2;
 /** System calls that fail in the middle of everything, as a disk that goes bad makes them. */
 export const strace: Fault = {
   name: 'strace',
-  what: 'errors injected into fdatasync, write, rename, open, ftruncate and fsync',
+  what: 'errors injected into fdatasync, pwrite64, rename, open, ftruncate and fsync',
   unavailable() {
     const probe = spawnSync('strace', ['-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO', 'true']);
     if (probe.error !== undefined) return 'there is no strace';
