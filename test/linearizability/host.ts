@@ -20,8 +20,8 @@ export interface HostOrder {
   readonly keys: readonly string[];
   readonly clients: number;
   readonly readers: number;
-  /** Ends by itself after so long; undefined: plays until it is killed. */
-  readonly forMs?: number;
+  /** How often each client asks before the process ends by itself; undefined: until it is killed. */
+  readonly rounds?: number;
 }
 
 const READER = new URL('reader.js', import.meta.url);
@@ -38,7 +38,6 @@ const handles = Array.from({ length: order.readers }, () => store.handle());
 const recorder = new Recorder(join(records, 'clients.ndjson'));
 const { storeMs, monotonicMs } = handles[0].time;
 recorder.write({ r: 'open', storeAheadMs: storeMs - monotonicMs });
-console.log('open');
 const readers = handles.map((handle, i) => {
   const workerData: ReaderOrder = { handle, record: join(records, `reader-${i}.ndjson`), keys, seed: seed + i };
   return new Worker(READER, { workerData, transferList: [handle.port] });
@@ -54,11 +53,12 @@ for (const reader of readers) {
 const tokens = new Map<string, number>();
 let stopping = false;
 
-await Promise.all([
-  ...Array.from({ length: order.clients }, (_, i) => play(store, `client-${i}`, new Random(seed * 100 + i))),
-  keepHouse(new Random(seed)),
-  order.forMs === undefined ? undefined : sleep(order.forMs).then(() => (stopping = true)),
-]);
+const housekeeping = keepHouse(new Random(seed));
+await Promise.all(
+  Array.from({ length: order.clients }, (_, i) => play(store, `client-${i}`, new Random(seed * 100 + i))),
+);
+stopping = true;
+await housekeeping;
 await Promise.all(
   readers.map((reader) => {
     reader.postMessage('stop');
@@ -68,7 +68,7 @@ await Promise.all(
 await store.close();
 
 async function play(to: LeaseStore<string>, client: string, random: Random): Promise<void> {
-  for (let round = 0; !stopping; round++) {
+  for (let round = 0; round < (order.rounds ?? Number.POSITIVE_INFINITY); round++) {
     const id = random.pick(keys);
     const key = { type: 'actor', id };
     const ttlMs = random.pick(TTLS_MS);
