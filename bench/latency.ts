@@ -19,8 +19,8 @@ export class Latencies {
     this.#us = new Float64Array(capacity);
   }
 
-  get capacity(): number {
-    return this.#us.length;
+  get isFull(): boolean {
+    return this.count >= this.#us.length;
   }
 
   /** Both of `performance.now()`. */
@@ -39,7 +39,7 @@ export class Latencies {
 
   /** Share of operations, µs. */
   curve(sorted: Float64Array = this.sorted()): [number, number][] {
-    return sorted.length === 0 ? [] : SHARES.map((share) => [share, rank(sorted, share)]);
+    return sorted.length === 0 ? [] : SHARES.map((share) => [share, drawn(rank(sorted, share))]);
   }
 
   /** The slowest operation of each moment: ms since the first began, µs. */
@@ -52,9 +52,12 @@ export class Latencies {
       const at = Math.min(STRIP_POINTS - 1, Math.floor(((this.#startedMs[i] - from) / length) * STRIP_POINTS));
       if (this.#us[i] > worst[at]) worst[at] = this.#us[i];
     }
-    return Array.from(worst, (us, i) => [((i + 0.5) / STRIP_POINTS) * length, us]);
+    return Array.from(worst, (us, i) => [drawn(((i + 0.5) / STRIP_POINTS) * length), drawn(us)]);
   }
 }
+
+/** As exact as a line can be drawn. */
+const drawn = (value: number) => Number(value.toPrecision(4));
 
 /** What it costs to ask for the time twice, in ns: the median of many pairs with nothing between them. */
 export function clockCostNs(): number {

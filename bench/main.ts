@@ -5,6 +5,7 @@ import { ProgressLine } from '../src/cli/progress.js';
 import { Collector } from './collect.js';
 import { type BenchOptions, parseOptions, USAGE } from './options.js';
 import { plan } from './plan.js';
+import { toJson } from './record.js';
 import { html } from './report/html.js';
 import { summary } from './report/summary.js';
 import { runJob } from './run-job.js';
@@ -35,7 +36,7 @@ progress.end(`measured, ${jobs.length} processes`);
 
 const result = collector.result();
 process.stdout.write(summary(result));
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 1)}\n`);
+if (options.json !== undefined) writeFileSync(options.json, toJson(result));
 if (options.html !== undefined) writeFileSync(options.html, html(result));
 
 function optionsOrExit(): BenchOptions {

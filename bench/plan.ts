@@ -21,7 +21,8 @@ export function plan(options: BenchOptions): Planned[] {
 function jobsOf(options: BenchOptions, engine: string, run: number): Planned[] {
   const { only, leases, quick } = options;
   const base = baseJob(options, engine, run);
-  const shared = SHARED.filter(({ name }) => only.includes(name));
+  const grows = only.includes(GROWTH);
+  const shared = SHARED.filter(({ name }) => only.includes(name) || (grows && GROWING.includes(name)));
   const solo = SOLO.filter(({ name, suits }) => only.includes(name) && suits(engine)).flatMap(
     ({ name, variants }): Planned[] => {
       const job = { ...base, workloads: [name] };
@@ -29,7 +30,7 @@ function jobsOf(options: BenchOptions, engine: string, run: number): Planned[] {
     },
   );
   if (engine === CONTROL) return solo;
-  const growth = only.includes(GROWTH)
+  const growth = grows
     ? [leases / 10, ...(quick ? [] : [leases * 10])].map((size) => ({
         ...base,
         leases: Math.ceil(size),

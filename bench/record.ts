@@ -74,6 +74,13 @@ export interface BenchResult {
   readonly series: readonly Series[];
 }
 
+/** One line a figure, so that two results can be compared as text. */
+export function toJson({ records, series, ...head }: BenchResult): string {
+  const lines = (list: readonly object[]) => list.map((one) => `\n  ${JSON.stringify(one)}`).join(',');
+  const start = JSON.stringify(head, undefined, 1).slice(0, -2);
+  return `${start},\n "records": [${lines(records)}\n ],\n "series": [${lines(series)}\n ]\n}\n`;
+}
+
 export function thisMachine(): Machine {
   const cores = cpus();
   return {

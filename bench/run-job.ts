@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Job, Message } from './job.js';
 
+/** A child that says nothing for so long is taken for hung; the longest steps tell how far they are. */
+const SILENCE_MS = 20 * 60_000;
+
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** How a child ended: with all that it was to do, or with a reason. */
@@ -30,6 +33,11 @@ function inChild(job: Job, onMessage: (message: Message) => void): Promise<Endin
   });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
+  let silent = false;
+  const watchdog = setTimeout(() => {
+    silent = true;
+    kill();
+  }, SILENCE_MS);
   let opened = false;
   let done = false;
   let said = '';
@@ -37,18 +45,21 @@ function inChild(job: Job, onMessage: (message: Message) => void): Promise<Endin
     said = (said + chunk.toString()).slice(-4000);
   });
   child.on('message', (message: Message) => {
+    watchdog.refresh();
     if (message.kind === 'opened') opened = true;
     if (message.kind === 'done') done = true;
     onMessage(message);
   });
   return new Promise((resolve) => {
     const end = (ending: Ending) => {
+      clearTimeout(watchdog);
       process.off('exit', kill);
       resolve(ending);
     };
     child.once('error', (error) => end({ ok: false, opened, reason: error.message }));
     child.once('close', (code, signal) => {
       if (done && code === 0) end({ ok: true });
+      else if (silent) end({ ok: false, opened, reason: `nothing was heard of it for ${SILENCE_MS / 60_000} minutes` });
       else end({ ok: false, opened, reason: reasonOf(said, code, signal) });
     });
   });

@@ -3,11 +3,12 @@ import { SHARED, SOLO } from '../workloads/list.js';
 import { figure, spread } from './format.js';
 import type { Median } from './medians.js';
 import { RFC_COLUMNS, type RfcCell, rfcTable } from './rfc-table.js';
-import { DEFAULT_ENGINE, Figures } from './select.js';
+import { bySetting, DEFAULT_ENGINE, Figures } from './select.js';
 import { barChart, escapeXml, type Line, lineChart, logAxis, Palette, shareAxis, stripChart } from './svg.js';
 
 /** Everything on one page that needs no other file and no script. */
-export function html(result: BenchResult): string {
+export function html(found: BenchResult): string {
+  const result = bySetting(found);
   const figures = new Figures(result);
   const palette = new Palette([DEFAULT_ENGINE, ...figures.engines.filter((engine) => engine !== DEFAULT_ENGINE)]);
   const page = new Page(result, figures, palette);
@@ -145,16 +146,14 @@ class Page {
   }
 
   everything(): string {
-    const settings = this.#result.sweep !== undefined;
-    const columnOf = ({ engine, setting }: Median) => (settings ? (setting ?? engine) : engine);
-    const heads = [...new Set(this.#figures.all.map(columnOf))];
+    const heads = this.#figures.engines;
     const rows = groups(this.#figures.all, (median) => {
       const { workload, metric, unit, durability, leases, setting } = median;
-      const variant = setting === undefined || settings ? '' : ` [${setting}]`;
+      const variant = setting === undefined ? '' : ` [${setting}]`;
       const size = leases === this.#figures.leases ? '' : `, ${leases.toLocaleString('en')} leases`;
       return `${workload}${variant} ${metric} (${unit})${synced(durability)}${size}`;
     }).map(([name, medians]) => {
-      const own = new Map(medians.map((median) => [columnOf(median), median]));
+      const own = new Map(medians.map((median) => [median.engine, median]));
       const base = own.get(DEFAULT_ENGINE);
       return [escapeXml(name), ...heads.map((head) => cell(own.get(head), base))];
     });

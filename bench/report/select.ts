@@ -30,6 +30,15 @@ export class Figures {
   }
 }
 
+/** A sweep compares settings of one subject as other runs compare subjects. */
+export function bySetting(result: BenchResult): BenchResult {
+  if (result.sweep === undefined) return result;
+  const named = <T extends { readonly engine: string; readonly setting?: string }>({ setting, ...rest }: T) => {
+    return { ...rest, engine: setting ?? rest.engine };
+  };
+  return { ...result, records: result.records.map(named), series: result.series.map(named) };
+}
+
 export function figureName({ workload, metric, unit, setting }: Median): string {
   return `${workload}${setting === undefined ? '' : ` [${setting}]`} ${metric} (${unit})`;
 }

@@ -3,11 +3,11 @@ import { CONTROL } from '../subjects.js';
 import { columns, figure, spread } from './format.js';
 import type { Median } from './medians.js';
 import { RFC_COLUMNS, type RfcCell, rfcTable } from './rfc-table.js';
-import { DEFAULT_ENGINE, Figures, figureName } from './select.js';
+import { bySetting, DEFAULT_ENGINE, Figures, figureName } from './select.js';
 
 /** All figures as text. Ratios are to the default engine, in the same run. */
 export function summary(result: BenchResult): string {
-  const figures = new Figures(result);
+  const figures = new Figures(bySetting(result));
   const parts =
     result.sweep === undefined
       ? [rfc(result), ...byLevel(figures), growth(figures), machine(figures)]
@@ -39,7 +39,7 @@ function byLevel({ all, leases }: Figures): string[] {
       (median) => names.has(figureName(median)) && (median.durability === level || median.durability === 'none'),
     );
     if (!shown.some(({ durability }) => durability === level)) return '';
-    return `${leases.toLocaleString('en')} leases, durability '${level}'\n\n${table(shown, ({ engine }) => engine)}\n`;
+    return `${leases.toLocaleString('en')} leases, durability '${level}'\n\n${table(shown)}\n`;
   });
 }
 
@@ -65,18 +65,13 @@ function growth({ all }: Figures): string {
 const rowName = (median: Median) => `${median.engine} ${figureName(median)}`;
 
 function sweep(name: string, { all }: Figures): string {
-  return `${name}, ${DEFAULT_ENGINE}\n\n${table(
-    all.map((median) => ({ ...median, engine: median.setting ?? '', setting: undefined })),
-    ({ engine }) => engine,
-  )}\n`;
+  return `${name}, ${DEFAULT_ENGINE}\n\n${table(all)}\n`;
 }
 
-function table(shown: readonly Median[], columnOf: (median: Median) => string): string {
-  const heads = [...new Set(shown.map(columnOf))];
+function table(shown: readonly Median[]): string {
+  const heads = [...new Set(shown.map(({ engine }) => engine))];
   const rows = [...new Set(shown.map(figureName))].map((name) => {
-    const own = new Map(
-      shown.filter((median) => figureName(median) === name).map((median) => [columnOf(median), median]),
-    );
+    const own = new Map(shown.filter((median) => figureName(median) === name).map((median) => [median.engine, median]));
     const base = own.get(DEFAULT_ENGINE);
     return [name, ...heads.map((head) => cell(own.get(head), base))];
   });

@@ -5,7 +5,8 @@ import type { Extent } from '../reporter.js';
 
 /*
  * The loops that everything is measured with. They look at the clock for the end only now and then, take keys from a
- * shuffled list made before, and allocate nothing but what the call under test wants.
+ * shuffled list made before, and allocate nothing but what the call under test wants. Between calls they give way to the
+ * event loop now and then: a promise that was resolved at once does not, and timers of the store would never run.
  */
 
 const LOOK_EVERY = 64;
@@ -24,11 +25,12 @@ export async function awaited(order: Uint32Array, extent: Extent, call: Call): P
     const now = performance.now();
     latencies.add(startedMs, now);
     if (i % LOOK_EVERY === 0 && now >= endMs) break;
+    if (i % TURN_EVERY === TURN_EVERY - 1) await nextTurn();
   }
   return latencies;
 }
 
-/** The same for calls that answer without a promise; gives way to the event loop now and then, between two calls. */
+/** The same for calls that answer without a promise. */
 export async function direct(order: Uint32Array, extent: Extent, call: Call): Promise<Latencies> {
   const latencies = new Latencies(extent.operations);
   const mask = order.length - 1;
@@ -71,6 +73,7 @@ export async function pipelined(
   let next = 0;
   let done = 0;
   const lookEvery = Math.max(1, Math.floor(LOOK_EVERY / size));
+  const turnEvery = Math.max(LOOK_EVERY, Math.floor(TURN_EVERY / size));
   const work = async () => {
     for (let calls = 1; next < extent.operations; calls++) {
       const from = next;
@@ -78,6 +81,7 @@ export async function pipelined(
       await call(from);
       done += size;
       if (calls % lookEvery === 0 && performance.now() >= endMs) return;
+      if (calls % turnEvery === 0) await nextTurn();
     }
   };
   await Promise.all(Array.from({ length: width }, work));

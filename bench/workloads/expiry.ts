@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { actor, nodeOf, TTL_MS } from '../../src/cli/demo/workload.js';
 import type { ActorKey, Grant, Lease, LeaseStore } from '../../src/index.js';
 import { EngineSubject, isSync } from '../engine-subject.js';
 import { Latencies } from '../latency.js';
-import type { SoloWorkload } from './workload.js';
+import { type SoloWorkload, warmUp } from './workload.js';
 
 const SURVIVORS = 10_000;
 const BATCH = 2000;
@@ -23,6 +23,10 @@ export const expiry: SoloWorkload = {
     if (!(subject instanceof EngineSubject) || !isSync(subject.store)) return;
     const { store } = subject;
     const grants = await survivors(store, seed, leases);
+    const warm = warmUp(bench);
+    const warmEndMs = performance.now() + warm.seconds * 1000;
+    const ignored = new Latencies(warm.operations);
+    await renewUntil(store, grants, ignored, () => ignored.isFull || performance.now() > warmEndMs);
     const deadlineMs = Date.now() + 2000 + leases * IMPORT_MS;
     bench.progress('imports');
     await store.import(doomed(seed, leases, deadlineMs));
@@ -82,6 +86,6 @@ async function renewUntil(
     await store.renew(grants[(i * 7919) % grants.length]);
     latencies.add(startedMs, performance.now());
     // An engine that answers without leaving the event loop would keep its own sweep waiting.
-    if (i % 1024 === 1023) await sleep(0);
+    if (i % 1024 === 1023) await nextTurn();
   }
 }

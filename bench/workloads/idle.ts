@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies } from '../latency.js';
-import type { Workload } from './workload.js';
+import { awaited } from './drive.js';
+import { type Workload, warmUp } from './workload.js';
 
 const SETTLE_MS = 1000;
 const FIRST_CALLS = 100;
@@ -15,6 +16,7 @@ export const idle: Workload = {
   async run(bench) {
     const { subject, order } = bench;
     const { seconds, operations } = bench.extent(FIRST_CALLS, 5);
+    await awaited(order, warmUp(bench), (at) => subject.renew(at));
     await sleep(SETTLE_MS * Math.min(1, bench.job.length * 5));
     const before = process.cpuUsage();
     const startedMs = performance.now();

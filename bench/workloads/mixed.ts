@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { rank } from '../../src/cli/demo/latency.js';
-import { pipelined } from './drive.js';
+import { direct, pipelined } from './drive.js';
 import { type Bench, type Workload, warmUp } from './workload.js';
 
 const WRITERS = 256;
@@ -23,7 +23,8 @@ export const mixed: Workload = {
 };
 
 async function sliced(bench: Bench): Promise<void> {
-  await getsBeside(bench, 0.5, false);
+  await direct(bench.order, warmUp(bench), (at) => bench.subject.get(at));
+  await getsBeside(bench, 0.5, true);
   const alone = await getsBeside(bench, 2, false);
   const busy = await getsBeside(bench, 3, true);
   bench.report('get-alone', alone.getNs, 'ns');

@@ -6,7 +6,7 @@ import { load, sampleOf } from '../population.js';
 import type { Subject } from '../subject.js';
 import { CONTROL } from '../subjects.js';
 import { pipelined } from './drive.js';
-import type { SoloBench, SoloWorkload } from './workload.js';
+import { type SoloBench, type SoloWorkload, warmUp } from './workload.js';
 
 const QUERY_HEAVY: Profile = {
   name: 'query heavy',
@@ -46,7 +46,7 @@ export const unpaced: SoloWorkload = {
     for (const profile of PROFILES) {
       await onStoreOf(profile, bench, async (game) => {
         const operate = () => game.operate();
-        await pipelined(IN_FLIGHT, 1, bench.extent(100_000, 1), operate);
+        await pipelined(IN_FLIGHT, 1, warmUp(bench), operate);
         const rate = await pipelined(IN_FLIGHT, 1, bench.extent(2_000_000, 4), operate);
         bench.part(profile.name).report('rate', rate, 'op/s');
       });
@@ -66,6 +66,7 @@ async function onStoreOf(profile: Profile, bench: SoloBench, play: (game: Game) 
 
 async function pacedGame(game: Game, bench: SoloBench, { name, perSecond }: Profile): Promise<void> {
   const { seconds } = bench.extent(1, 8);
+  await pipelined(IN_FLIGHT, 1, warmUp(bench), () => game.operate());
   await game.pace(perSecond, Math.min(1, seconds));
   game.renewals = new Latencies(Math.ceil(perSecond * seconds) + 1);
   const cpu = process.cpuUsage();

@@ -46,7 +46,7 @@ export const page: Workload = {
   async run(bench) {
     const { subject, order } = bench;
     const call = (at: number) => subject.scan(at, PAGE);
-    await awaited(order, bench.extent(50_000, 1), call);
+    await awaited(order, warmUp(bench), call);
     bench.latencies(await awaited(order, bench.extent(200_000, 2), call));
   },
 };
@@ -82,7 +82,7 @@ export const count: Workload = {
   async run(bench) {
     const { subject } = bench;
     const call = (at: number) => subject.count(TYPES[at % TYPES.length]);
-    await awaited(NUMBERS, bench.extent(20_000, 1), call);
+    await awaited(NUMBERS, warmUp(bench, 1), call);
     bench.latencies(await awaited(NUMBERS, bench.extent(100_000, 2), call));
   },
 };
