@@ -28,14 +28,20 @@ export class TreeDamage extends Error {
 /**
  * Walks a whole tree and proves its invariants: kinds and levels, order and bounds of keys, counts, bounds on
  * deadlines, fit of every cell, and that no node is met twice. `reach` is told every node; it answers `false` for one
- * that it was told before.
+ * that it was told before. `onLeaf` hears every leaf that is sound in itself, in order.
  *
  * @throws TreeDamage on the first node that breaks one
  */
-export function checkTree(slabs: Slabs, kind: TreeKind, root: number, reach: (id: number) => boolean): TreeReport {
+export function checkTree(
+  slabs: Slabs,
+  kind: TreeKind,
+  root: number,
+  reach: (id: number) => boolean,
+  onLeaf?: (leaf: Node) => void,
+): TreeReport {
   const report: TreeReport = { entries: 0, leaves: 0, branches: 0, valueNodes: 0, usedBytes: 0, levels: 0 };
   if (root === layout.NIL) return report;
-  new Checker(slabs, kind, reach, report).run(root);
+  new Checker(slabs, kind, reach, report, onLeaf).run(root);
   return report;
 }
 
@@ -49,18 +55,29 @@ class Checker {
   readonly #kind: TreeKind;
   readonly #reach: (id: number) => boolean;
   readonly #report: TreeReport;
+  readonly #onLeaf: ((leaf: Node) => void) | undefined;
   readonly #value: Node;
+  readonly #first: Node;
+  readonly #separators: [Key, Key][] = [];
   readonly #key = new Key();
   /** The last key met, in order, and whether there was one. */
   readonly #last = new Key();
   #any = false;
 
-  constructor(slabs: Slabs, kind: TreeKind, reach: (id: number) => boolean, report: TreeReport) {
+  constructor(
+    slabs: Slabs,
+    kind: TreeKind,
+    reach: (id: number) => boolean,
+    report: TreeReport,
+    onLeaf: ((leaf: Node) => void) | undefined,
+  ) {
     this.#slabs = slabs;
     this.#kind = kind;
     this.#reach = reach;
     this.#report = report;
+    this.#onLeaf = onLeaf;
     this.#value = new Node(slabs);
+    this.#first = new Node(slabs);
   }
 
   run(root: number): void {
@@ -132,6 +149,7 @@ class Checker {
     node.readKey(count - 1, this.#last);
     this.#any = true;
     this.#expect(upper === undefined || compareKeys(this.#last, upper) < 0, node.id, 'last key reaches past its bound');
+    this.#onLeaf?.(node);
     return { below: count, earliest };
   }
 
@@ -146,22 +164,23 @@ class Checker {
   #branch(node: Node, level: number, upper: Key | undefined): Found {
     this.#report.branches++;
     const sum: Found = { below: 0, earliest: TICK_NONE };
+    // The bound of one child is the separator of the next: two keys in turn serve a whole level.
+    const [even, odd] = this.#separatorsOf(level);
     for (let slot = 0; slot < node.count; slot++) {
+      const [separator, next] = (slot & 1) === 0 ? [even, odd] : [odd, even];
       if (slot > 0) {
-        const lower = node.readKey(slot, this.#key);
         this.#expect(
-          compareKeys(this.#last, lower) < 0,
+          compareKeys(this.#last, separator) < 0,
           node.id,
           `separator of slot ${slot} not behind the keys before it`,
         );
-        this.#last.copyFrom(lower);
+        this.#last.copyFrom(separator);
         // The separator itself may be a key: step just in front of it.
         this.#any = false;
       }
-      const bound = slot + 1 < node.count ? node.readKey(slot + 1, new Key()) : upper;
-      const separator = slot > 0 ? node.readKey(slot, new Key()) : undefined;
+      const bound = slot + 1 < node.count ? node.readKey(slot + 1, next) : upper;
       const found = this.#visit(node.child(slot), level - 1, bound);
-      if (separator !== undefined) this.#firstNotBefore(node.child(slot), separator);
+      if (slot > 0) this.#firstNotBefore(node.child(slot), separator);
       this.#expect(
         found.below === node.below(slot),
         node.id,
@@ -178,11 +197,16 @@ class Checker {
     return sum;
   }
 
+  #separatorsOf(level: number): readonly [Key, Key] {
+    this.#separators[level] ??= [new Key(), new Key()];
+    return this.#separators[level];
+  }
+
   /** The first key below a child is not before the child's separator. */
   #firstNotBefore(child: number, separator: Key): void {
-    const node = new Node(this.#slabs).open(child);
+    const node = this.#first.open(child);
     while (!node.isLeaf) node.open(node.child(0));
-    this.#expect(compareKeys(separator, node.readKey(0, new Key())) <= 0, child, 'first key before its separator');
+    this.#expect(compareKeys(separator, node.readKey(0, this.#key)) <= 0, child, 'first key before its separator');
   }
 
   #expect(condition: boolean, id: number, why: string): void {

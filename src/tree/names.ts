@@ -1,4 +1,5 @@
 import { type Key, putRef } from '../key.js';
+import type { Node } from './node.js';
 
 /*
  * The names tree maps owner names to the small numbers that leases carry, and back:
@@ -40,4 +41,22 @@ export function putName(payload: Uint32Array, name: Uint8Array): number {
 export function nameAt(words: Uint32Array, bytes: Uint8Array, at: number): Uint8Array {
   const start = (at + 1) * 4;
   return bytes.slice(start, start + words[at]);
+}
+
+/** What one entry says: that `name` and `ref` belong together. */
+export interface NameEntry {
+  readonly name: Uint8Array;
+  readonly ref: number;
+  /** Which of the two entries of a name it is. */
+  readonly isByRef: boolean;
+}
+
+/** Reads the entry of a leaf's slot; `key` is overwritten. */
+export function readNameEntry(leaf: Node, slot: number, key: Key): NameEntry {
+  const { words, bytes } = leaf;
+  const at = leaf.payloadAt(slot);
+  leaf.readKey(slot, key);
+  return key.bytes[0] === BY_REF
+    ? { name: nameAt(words, bytes, at), ref: key.wordAt(1), isByRef: true }
+    : { name: key.bytes.slice(1, key.length), ref: words[at], isByRef: false };
 }

@@ -128,7 +128,14 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     file: 'src/recovery/recover.ts',
     from: 'const report = checkOrCorrupt(directory, slabs, table.roots);',
     to: 'const report = checkOrCorrupt(directory, slabs, EMPTY);',
-    killedBy: ['crash/corruption'],
+    killedBy: ['recovery/check'],
+  },
+  {
+    name: 'leases and owners are only counted, not compared',
+    file: 'src/recovery/agreement.ts',
+    from: 'if (this.#leases !== this.#owners)',
+    to: 'if (this.#leases !== this.#owners && this.#leases === 0)',
+    killedBy: ['recovery/check'],
   },
   {
     name: 'the ceiling of the checkpoint is forgotten',
