@@ -12,6 +12,9 @@ const PEERS: Readonly<Record<string, () => Promise<OpenSubject>>> = {
   sqlite: async () => (await import('./peers/sqlite.js')).openSqlite,
 };
 
+/** What everything is compared with, and what sweeps are about. */
+export const DEFAULT_ENGINE = 'cow-btree';
+
 /** Not a store: the machine itself, measured in the same run. */
 export const CONTROL = 'control';
 

@@ -1,9 +1,10 @@
 import type { BenchResult, Level, Series } from '../record.js';
+import { DEFAULT_ENGINE } from '../subjects.js';
 import { SHARED, SOLO } from '../workloads/list.js';
 import { figure, spread } from './format.js';
 import type { Median } from './medians.js';
 import { RFC_COLUMNS, type RfcCell, rfcTable } from './rfc-table.js';
-import { bySetting, DEFAULT_ENGINE, Figures } from './select.js';
+import { bySetting, Figures } from './select.js';
 import { barChart, escapeXml, type Line, lineChart, logAxis, Palette, shareAxis, stripChart } from './svg.js';
 
 /** Everything on one page that needs no other file and no script. */

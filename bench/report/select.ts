@@ -1,8 +1,6 @@
 import type { BenchResult, Level } from '../record.js';
 import { type Median, medians } from './medians.js';
 
-export const DEFAULT_ENGINE = 'cow-btree';
-
 /** The figures of a result, to be asked for by name. */
 export class Figures {
   readonly all: readonly Median[];

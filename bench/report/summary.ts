@@ -1,9 +1,9 @@
 import type { BenchResult } from '../record.js';
-import { CONTROL } from '../subjects.js';
+import { CONTROL, DEFAULT_ENGINE } from '../subjects.js';
 import { columns, figure, spread } from './format.js';
 import type { Median } from './medians.js';
 import { RFC_COLUMNS, type RfcCell, rfcTable } from './rfc-table.js';
-import { bySetting, DEFAULT_ENGINE, Figures, figureName } from './select.js';
+import { bySetting, Figures, figureName } from './select.js';
 
 /** All figures as text. Ratios are to the default engine, in the same run. */
 export function summary(result: BenchResult): string {
