@@ -29,7 +29,6 @@ const GATE_AT = f.u32('gate: GATE_SHUT while the shard stands at a barrier');
 f.align(LINE);
 const HEALTH_AT = f.u32('health: flags that outlive the thread');
 const RESTARTS_AT = f.u32('restarts of the shard thread');
-const EPOCH_AT = f.u32('mailbox epoch: rises with every restart');
 f.align(LINE);
 const WRITTEN_LSN_AT = f.cell64('LSN written to the page cache');
 const SEGMENT_AT = f.cell64('segment that the written LSN is in');
@@ -127,7 +126,6 @@ export const TURN = word(TURN_AT);
 export const GATE = word(GATE_AT);
 export const HEALTH = word(HEALTH_AT);
 export const RESTARTS = word(RESTARTS_AT);
-export const EPOCH = word(EPOCH_AT);
 /** Indices into a BigInt64Array over the block. */
 export const WRITTEN_LSN = WRITTEN_LSN_AT / 8;
 export const SEGMENT = SEGMENT_AT / 8;

@@ -4,7 +4,7 @@ import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { systemClock } from '../src/clock.js';
 import { nodeFileSystem } from '../src/io/node-file-system.js';
-import { answer, type ShardApi } from '../src/shard/control-api.js';
+import { type Answer, answer, type ShardApi } from '../src/shard/control-api.js';
 import { Shard, type ShardConfig } from '../src/shard/shard.js';
 
 export interface ShardTask {
@@ -13,8 +13,8 @@ export interface ShardTask {
   readonly port: MessagePort;
 }
 
-/** One shard's thread: a task that ends when the store is closed. */
-export async function runShard({ config, port }: ShardTask): Promise<void> {
+/** One shard's thread: a task that ends when the store is closed, and answers whether its log could be. */
+export async function runShard({ config, port }: ShardTask): Promise<Answer<void>> {
   const shard = new Shard(config, { files: nodeFileSystem(), clock: systemClock(), random });
   let startRunning = () => {};
   const started = new Promise<void>((resolve) => {
@@ -29,6 +29,13 @@ export async function runShard({ config, port }: ShardTask): Promise<void> {
         isRunning = true;
         startRunning();
       }),
+    resume: async (time) =>
+      answer(() => {
+        const resumed = shard.resume(time);
+        isRunning = true;
+        startRunning();
+        return resumed;
+      }),
     stop: async () =>
       answer(() => {
         shard.stop();
@@ -38,11 +45,11 @@ export async function runShard({ config, port }: ShardTask): Promise<void> {
   expose(api, nodeEndpoint(port));
   try {
     await started;
-    if (!isRunning) return;
+    if (!isRunning) return answer(() => {});
     // The answer to the start goes out before the loop begins, which may sleep at once.
     await new Promise((resolve) => setImmediate(resolve));
     await shard.run();
-    shard.close();
+    return answer(() => shard.close());
   } finally {
     port.close();
   }

@@ -13,6 +13,8 @@ export class Dispatcher {
   readonly #calls = new Calls();
   readonly #pump: Pump;
   readonly #pendingMax: number;
+  /** Why a shard takes no more requests, for those that do not. */
+  readonly #down: (LeaseStoreError | undefined)[] = [];
   #closed = false;
   #onIdle: (() => void) | undefined;
 
@@ -42,6 +44,11 @@ export class Dispatcher {
   post(shard: number, out: Outgoing, target: Target, index: number): void {
     if (this.#calls.size >= this.#pendingMax) throw overloaded(this.#pendingMax);
     if (this.#closed) throw closedError();
+    const down = this.#down[shard];
+    if (down !== undefined) {
+      target.fail(down, index);
+      return;
+    }
     out.call = this.#calls.add(target, index, shard);
     this.#mailboxes[shard].post(out);
   }
@@ -50,6 +57,11 @@ export class Dispatcher {
   postPrepared(prepared: Prepared, i: number, target: Target, index: number): void {
     if (this.#closed) throw closedError();
     const shard = prepared.shard(i);
+    const down = this.#down[shard];
+    if (down !== undefined) {
+      target.fail(down, index);
+      return;
+    }
     this.#mailboxes[shard].postRecord(prepared.words, prepared.start(i), this.#calls.add(target, index, shard));
   }
 
@@ -76,11 +88,23 @@ export class Dispatcher {
     });
   }
 
-  /** Fails what is under way to a shard whose thread is gone; what it left unread is never carried out. */
-  failShard(shard: number, error: Error): void {
-    this.#mailboxes[shard].reset();
+  /** Fails what is under way to a shard whose thread died. What is posted meanwhile waits for {@link resumeShard}. */
+  failShard(shard: number, error: LeaseStoreError): void {
+    this.#mailboxes[shard].hold();
     this.#calls.failShard(shard, error);
     this.#tellIdle();
+  }
+
+  /** The shard has a new thread: what waited for it goes on its way. */
+  resumeShard(shard: number): void {
+    this.#mailboxes[shard].resume();
+    this.#pump.start();
+  }
+
+  /** The shard gets no new thread: what waited fails, and so does whatever comes. */
+  dropShard(shard: number, error: LeaseStoreError): void {
+    this.#down[shard] = error;
+    this.failShard(shard, error);
   }
 
   #drain(): boolean {

@@ -13,6 +13,8 @@ export class Mailbox {
   readonly #completion: Completion;
   readonly #control: Control;
   #backlog: Uint32Array[] = [];
+  /** Whether nobody reads the ring: everything waits in the backlog then. */
+  #held = false;
 
   constructor(control: Control, requests: SharedArrayBuffer, completions: SharedArrayBuffer) {
     this.#control = control;
@@ -24,7 +26,7 @@ export class Mailbox {
   /** Puts a request into the ring, or behind those that wait for room. It is sent by the next {@link send}. */
   post(outgoing: Outgoing): void {
     const { words } = outgoing;
-    if (this.#backlog.length > 0 || !this.#requests.fits(words)) {
+    if (!this.#takes(words)) {
       this.#backlog.push(encoded(outgoing, words));
       return;
     }
@@ -35,7 +37,7 @@ export class Mailbox {
   postRecord(source: Uint32Array, from: number, call: number): void {
     const words = source[from];
     source[from + REQUEST_CALL] = call;
-    if (this.#backlog.length > 0 || !this.#requests.fits(words)) {
+    if (!this.#takes(words)) {
       this.#backlog.push(source.slice(from, from + words));
       return;
     }
@@ -56,7 +58,7 @@ export class Mailbox {
     if (at < 0) return false;
     for (; at >= 0; at = this.#completions.next()) calls.complete(this.#completion.open(at));
     this.#completions.release();
-    if (this.#backlog.length > 0) this.#sendBacklog();
+    if (this.#backlog.length > 0 && !this.#held) this.#sendBacklog();
     return true;
   }
 
@@ -64,10 +66,26 @@ export class Mailbox {
     return this.#completions.ready;
   }
 
-  /** The shard that read this ring is gone: what it did not read is never carried out. */
-  reset(): void {
+  /**
+   * The thread that read this ring is gone: what was sent is never carried out, and what is posted from now on waits for
+   * {@link resume}.
+   */
+  hold(): void {
+    this.#held = true;
     this.#backlog = [];
+    // What was written and not yet shown must not be found by the next thread, which drops all that it can see.
+    this.#requests.publish();
     this.#completions.discard();
+  }
+
+  /** Another thread reads the ring, and has dropped what was in it. */
+  resume(): void {
+    this.#held = false;
+    this.#sendBacklog();
+  }
+
+  #takes(words: number): boolean {
+    return !this.#held && this.#backlog.length === 0 && this.#requests.fits(words);
   }
 
   #sendBacklog(): void {

@@ -1,37 +1,53 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type Remote, wrap } from 'comlink';
-import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
+import { HEALTH_SYNC_FAILED } from '../../native-layout/shard-control.js';
+import type { TimeBase } from '../clock.js';
 import { LeaseStoreError } from '../errors.js';
 import type { Control } from '../memory/control.js';
-import { type Answer, type ShardApi, unwrap } from '../shard/control-api.js';
+import { unwrap } from '../shard/control-api.js';
 import type { StartOrder } from '../shard/opening.js';
 import type { RecoverySummary, ShardConfig } from '../shard/shard.js';
-import { callTurn } from '../shard/wait.js';
-
-/** One shard's thread as the opening thread sees it. */
-interface ShardThread {
-  readonly api: Remote<ShardApi>;
-  readonly control: Control;
-  /** Settles when the thread's task ends; rejects if it dies. */
-  readonly ended: Promise<void>;
-  readonly port: MessagePort;
-}
+import { ShardThread } from './shard-thread.js';
 
 const WORKER = new URL('../../workers/shard.js', import.meta.url);
 
-/** The threads of all shards: as many as there are shards, each with one task that lasts as long as the store. */
+/** A thread that dies soon after it was replaced is replaced after a pause, twice as long each time. */
+const PAUSE_MS = 50;
+const PAUSE_MS_MAX = 5000;
+/** A thread that lived for so long counts as sound. */
+const SOUND_AFTER_MS = 10_000;
+/** So many deaths in a row are no accident. */
+const DEATHS_MAX = 8;
+
+/** What becomes of shards while the store is open. */
+export interface ShardEvents {
+  /** A thread died; what was under way to it may or may not have been carried out. */
+  readonly onDeath: (shard: number, cause: unknown) => void;
+  /** Another thread has taken over. */
+  readonly onRestart: (shard: number) => void;
+  /** None could. */
+  readonly onDown: (shard: number, error: LeaseStoreError) => void;
+}
+
+/**
+ * The threads of all shards: as many as there are shards, each with one task that lasts as long as the store. One that
+ * dies is replaced; the new one takes over the memory of the old.
+ */
 export class ShardPool {
   readonly #pool: Piscina;
-  readonly #threads: ShardThread[];
+  readonly #configs: readonly ShardConfig[];
+  readonly #controls: readonly Control[];
+  readonly #events: ShardEvents;
+  /** `undefined` for a shard that is down. */
+  readonly #threads: (ShardThread | undefined)[];
+  readonly #replacing = new Map<number, Promise<void>>();
+  #stopping = false;
 
-  /** `onDeath` hears of a thread that ended without being asked to. */
-  constructor(
-    configs: readonly ShardConfig[],
-    controls: readonly Control[],
-    onDeath: (shard: number, error: unknown) => void,
-  ) {
+  constructor(configs: readonly ShardConfig[], controls: readonly Control[], events: ShardEvents) {
     const threads = configs.length;
+    this.#configs = configs;
+    this.#controls = controls;
+    this.#events = events;
     this.#pool = new Piscina({
       filename: WORKER.href,
       name: 'runShard',
@@ -40,57 +56,101 @@ export class ShardPool {
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    this.#threads = configs.map((config, shard) => this.#launch(config, controls[shard], onDeath));
+    this.#threads = configs.map((_, shard) => this.#launch(shard));
   }
 
   async recover(): Promise<RecoverySummary[]> {
-    const answers = this.#threads.map(({ api }, shard) =>
-      this.#ask<Answer<RecoverySummary>>(shard, () => api.recover()).then(unwrap),
-    );
+    const answers = this.#alive.map((thread) => thread.ask((api) => api.recover()));
     // All of them, even if one fails: a thread must not be ended while it is still loading.
     await Promise.allSettled(answers);
     return Promise.all(answers);
   }
 
   async start(order: StartOrder): Promise<void> {
-    await Promise.all(
-      this.#threads.map(({ api }, shard) => this.#ask<Answer<void>>(shard, () => api.start(order)).then(unwrap)),
-    );
+    await Promise.all(this.#alive.map((thread) => thread.ask((api) => api.start(order))));
+    for (const [shard, thread] of this.#threads.entries()) if (thread) this.#watch(shard, thread, order.time, 0);
   }
 
-  /** Lets every shard finish what waits and close its log, then ends the threads. */
+  /**
+   * Lets every shard finish what waits and close its log, then ends the threads. One that dies instead leaves a log with
+   * all that it acknowledged, as a killed process does.
+   */
   async stop(): Promise<void> {
-    const ends = this.#threads.map(({ api, control, ended }) => {
-      // Its answer may be overtaken by the end of the thread, which is what counts.
-      void api.stop();
-      callTurn(control);
-      return ended;
-    });
-    const results = await Promise.allSettled(ends);
+    this.#stopping = true;
+    await Promise.all(this.#replacing.values());
+    const ends = await Promise.allSettled(this.#alive.map((thread) => thread.stop()));
     await this.destroy();
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    for (const end of ends) if (end.status === 'fulfilled') unwrap(end.value);
   }
 
   /** Ends the threads where they stand. */
   async destroy(): Promise<void> {
-    for (const { port } of this.#threads) port.close();
+    this.#stopping = true;
+    for (const thread of this.#alive) thread.release();
     await this.#pool.destroy();
   }
 
-  #launch(config: ShardConfig, control: Control, onDeath: (shard: number, error: unknown) => void): ShardThread {
-    const { port1, port2 } = new MessageChannel();
-    const task = { config, port: port2 };
-    const ended: Promise<void> = this.#pool.run(task, { transferList: [port2] });
-    ended.catch((error) => onDeath(config.shard, error));
-    return { api: wrap<ShardApi>(nodeEndpoint(port1)), control, ended, port: port1 };
+  get #alive(): ShardThread[] {
+    return this.#threads.filter((thread) => thread !== undefined);
   }
 
-  /** A call to a dead thread never settles: whichever comes first, its answer or the thread's end. */
-  #ask<T>(shard: number, call: () => Promise<T>): Promise<T> {
-    const gone = this.#threads[shard].ended.then(() => {
-      throw new LeaseStoreError('ERR_HOLDFAST_CLOSED', `the thread of shard ${shard} has ended`);
-    });
-    gone.catch(() => {});
-    return Promise.race([call(), gone]);
+  #launch(shard: number): ShardThread {
+    return new ShardThread(this.#pool, this.#configs[shard], this.#controls[shard]);
   }
+
+  /** Replaces the thread should it die. `deaths`: how many came before, in a row. */
+  #watch(shard: number, thread: ShardThread, time: TimeBase, deaths: number): void {
+    const sinceMs = performance.now();
+    thread.ended.catch((cause) => {
+      thread.release();
+      this.#threads[shard] = undefined;
+      this.#events.onDeath(shard, cause);
+      const inRow = performance.now() - sinceMs > SOUND_AFTER_MS ? 1 : deaths + 1;
+      const replacing = this.#replace(shard, time, inRow, cause).catch((error) => {
+        this.#events.onDown(shard, error);
+      });
+      this.#replacing.set(shard, replacing);
+    });
+  }
+
+  async #replace(shard: number, time: TimeBase, deaths: number, cause: unknown): Promise<void> {
+    if (this.#stopping) throw downError(shard, 'while the store was being closed', cause);
+    if ((this.#controls[shard].health & HEALTH_SYNC_FAILED) !== 0) {
+      throw downError(shard, 'after a sync of its log had failed', cause);
+    }
+    if (deaths > DEATHS_MAX) throw downError(shard, `${deaths} times in a row`, cause);
+    if (deaths > 1) await sleep(Math.min(PAUSE_MS * 2 ** (deaths - 2), PAUSE_MS_MAX));
+    const thread = this.#launch(shard);
+    try {
+      await thread.ask((api) => api.resume(time));
+    } catch (error) {
+      return this.#resumeFailed(shard, thread, time, deaths, error);
+    }
+    this.#threads[shard] = thread;
+    this.#watch(shard, thread, time, deaths);
+    this.#events.onRestart(shard);
+  }
+
+  /** The shard's memory is damaged, or its new thread died as well, or the disk stood in the way. */
+  async #resumeFailed(
+    shard: number,
+    thread: ShardThread,
+    time: TimeBase,
+    deaths: number,
+    error: unknown,
+  ): Promise<void> {
+    // It may still run, and must not go on when the next one has taken over.
+    await thread.stop().catch(() => {});
+    thread.release();
+    if (error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT') throw error;
+    return this.#replace(shard, time, deaths + 1, error);
+  }
+}
+
+function downError(shard: number, when: string, cause: unknown): LeaseStoreError {
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_READ_ONLY',
+    `the thread of shard ${shard} died ${when} and was not replaced; reads go on, close the store and open it again to write`,
+    { cause },
+  );
 }

@@ -119,9 +119,16 @@ export class NodeAllocator {
     this.#batches = [];
   }
 
-  /** Takes over memory that a dead writer left: everything not in `live` is free. Ids up to `highest` were in use. */
-  adopt(live: (id: number) => boolean, highest: number): void {
+  /**
+   * Takes over memory that a dead writer left: everything not in `live` is free. Ids up to `highest` were in use.
+   * `held`: of the living nodes, those that the published commit no longer needs, by the youngest pinned commit that does.
+   */
+  adopt(live: (id: number) => boolean, highest: number, held: ReadonlyMap<number, number[]> = new Map()): void {
     assert(this.#next === 1, 'adopt of an allocator in use');
+    for (const [pin, ids] of held) {
+      this.#held.set(pin, [...ids]);
+      this.#heldCount += ids.length;
+    }
     this.#next = highest + 1;
     for (let id = highest; id >= 1; id--) if (!live(id)) this.#free.push(id);
   }

@@ -21,11 +21,25 @@ export class Replay implements RecordVisitor {
   readonly #table: LeaseTable;
   readonly #slabs: Slabs;
   readonly #allocator: NodeAllocator;
+  readonly #letGo: () => void;
   #sinceCommit = 0;
 
-  /** `ceiling`: the token ceiling that held before the first record. */
-  constructor(table: LeaseTable, slabs: Slabs, allocator: NodeAllocator, ceiling: number) {
+  /**
+   * `ceiling`: the token ceiling that held before the first record. `letGo` frees the nodes that were replaced so far;
+   * by default all of them, for during recovery nobody reads.
+   */
+  constructor(
+    table: LeaseTable,
+    slabs: Slabs,
+    allocator: NodeAllocator,
+    ceiling: number,
+    letGo = () => {
+      allocator.published();
+      allocator.reclaim([]);
+    },
+  ) {
     this.#ceiling = ceiling;
+    this.#letGo = letGo;
     this.#table = table;
     this.#slabs = slabs;
     this.#allocator = allocator;
@@ -86,8 +100,7 @@ export class Replay implements RecordVisitor {
 
   /** Lets go of the nodes that were replaced so far. */
   readonly commit = (): void => {
-    this.#allocator.published();
-    this.#allocator.reclaim([]);
+    this.#letGo();
     this.#sinceCommit = 0;
   };
 

@@ -1,11 +1,14 @@
 import { type ErrorCode, LeaseStoreError, type Outcome } from '../errors.js';
 import type { StartOrder } from './opening.js';
-import type { RecoverySummary } from './shard.js';
+import type { TimeBase } from '../clock.js';
+import type { RecoverySummary, ResumeSummary } from './shard.js';
 
 /** What the opening thread asks of a shard, outside of the mailbox: a handful of calls in the life of a store. */
 export interface ShardApi {
   recover(): Promise<Answer<RecoverySummary>>;
   start(order: StartOrder): Promise<Answer<void>>;
+  /** Instead of the two above, for a shard whose thread died. */
+  resume(time: TimeBase): Promise<Answer<ResumeSummary>>;
   stop(): Promise<Answer<void>>;
 }
 

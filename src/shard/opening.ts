@@ -3,7 +3,7 @@ import type { TimeBase } from '../clock.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { OnRestart } from '../options.js';
-import type { Recovered } from '../recovery/recover.js';
+import type { Resumed } from '../recovery/resume.js';
 import { forEachExpired, type ShiftMode, shiftDeadlines } from '../table/shift.js';
 import type { FrameBuilder } from '../wal/frame-builder.js';
 import type { WalWriter } from '../wal/writer.js';
@@ -23,7 +23,7 @@ export interface StartOrder {
  * still knows when the store went down, and so which leases had expired by then.
  */
 export function writeOpening(
-  recovered: Recovered,
+  recovered: Resumed,
   order: StartOrder,
   slabs: Slabs,
   wal: WalWriter,
@@ -55,7 +55,7 @@ export function writeOpening(
 }
 
 /** Leases that had expired when the store went down stay so. */
-function removeExpired(recovered: Recovered, slabs: Slabs, frame: FrameBuilder, onFull: () => void): void {
+function removeExpired(recovered: Resumed, slabs: Slabs, frame: FrameBuilder, onFull: () => void): void {
   const { table, allocator, lastStoreMs } = recovered;
   forEachExpired(table, slabs, lastStoreMs, letGo(allocator), (key) => {
     table.find(key);
@@ -66,7 +66,7 @@ function removeExpired(recovered: Recovered, slabs: Slabs, frame: FrameBuilder, 
 }
 
 /** The others get their time back. */
-function shiftAll(recovered: Recovered, order: StartOrder, slabs: Slabs, frame: FrameBuilder): void {
+function shiftAll(recovered: Resumed, order: StartOrder, slabs: Slabs, frame: FrameBuilder): void {
   const { table, allocator, lastStoreMs } = recovered;
   if (table.leases.count === 0) return;
   const mode: ShiftMode = order.onRestart === 'full-ttl' ? 'full-ttl' : 'extend';

@@ -1,6 +1,8 @@
+import { RESTARTS } from '../../native-layout/shard-control.js';
 import { assert } from '../assert.js';
-import { type Clock, StoreTime } from '../clock.js';
+import { type Clock, StoreTime, type TimeBase } from '../clock.js';
 import type { FileSystem } from '../io/file-system.js';
+import { LeaseStoreError } from '../errors.js';
 import type { Durability } from '../lease.js';
 import { ClientBell } from '../mailbox/client-bell.js';
 import { RingReader, RingWriter } from '../mailbox/ring.js';
@@ -11,6 +13,8 @@ import { removeTemporaries } from '../checkpoint/files.js';
 import type { WaitStrategy } from '../options.js';
 import type { CommitReport } from '../recovery/check.js';
 import { type Recovered, recoverShard } from '../recovery/recover.js';
+import { type Resumed, resumeShard } from '../recovery/resume.js';
+import { TreeDamage } from '../tree/check.js';
 import { FrameBuilder } from '../wal/frame-builder.js';
 import { dropSegmentsBelow, settleLog } from '../wal/settle.js';
 import { WalWriter } from '../wal/writer.js';
@@ -23,7 +27,7 @@ import { MemoryGuard } from './memory-guard.js';
 import { type StartOrder, writeOpening } from './opening.js';
 import { ShardWriter } from './shard-writer.js';
 import { TokenSource } from './tokens.js';
-import { spinMs, Waiter } from './wait.js';
+import { forgetWaiting, spinMs, Waiter } from './wait.js';
 
 /** Everything that a shard is told when its thread starts. Plain data: it travels to the thread as a message. */
 export interface ShardConfig {
@@ -58,6 +62,12 @@ export interface RecoverySummary {
   /** Share of the bytes of all nodes that is in use. */
   readonly fill: number;
   readonly took: Recovered['took'];
+}
+
+/** What taking a shard over from a dead thread found. */
+export interface ResumeSummary {
+  readonly leases: number;
+  readonly tookMs: number;
 }
 
 export interface ShardSurroundings {
@@ -116,14 +126,53 @@ export class Shard {
   start(order: StartOrder): void {
     const recovered = this.#recovered;
     assert(recovered !== undefined, 'a shard starts after it recovered');
+    const { files } = this.#env;
+    const { directory } = this.#config;
+    removeTemporaries(files, directory);
+    // The log stands in for them, and must not be cut at theirs when the next checkpoint is made.
+    for (const { path } of recovered.damaged) files.unlink(path);
+    const counters = new Counters(this.#control);
+    counters.set(
+      AT.walBytes,
+      recovered.scan.segments.reduce((sum, segment) => sum + segment.bytes, 0),
+    );
+    this.#begin(recovered, order, counters);
+  }
+
+  /**
+   * Goes on where a thread that died left off, in the memory that readers still use (see {@link resumeShard}); then as
+   * {@link start}. Requests that the dead thread had not answered are dropped: their callers were told.
+   *
+   * @throws ERR_HOLDFAST_CORRUPT if the memory does not hold together
+   */
+  resume(time: TimeBase): ResumeSummary {
+    const started = this.#env.clock.monotonicMs();
+    const { shard, storeId, directory } = this.#config;
+    const control = this.#control;
+    const counters = new Counters(control);
+    forgetWaiting(control);
+    new RingReader(this.#config.requests).discard();
+    const resumed = soundOrCorrupt(shard, () =>
+      resumeShard({
+        files: this.#env.files,
+        directory,
+        owner: { shard, storeId },
+        slabs: this.#slabs,
+        commits: new Commits(control),
+        tokenCeiling: counters.get(AT.tokenCeiling),
+      }),
+    );
+    this.#begin(resumed, { time, onRestart: 'keep-deadlines' }, counters);
+    Atomics.add(control.signed, RESTARTS, 1);
+    return { leases: resumed.table.leases.count, tookMs: this.#env.clock.monotonicMs() - started };
+  }
+
+  #begin(recovered: Resumed, order: StartOrder, counters: Counters): void {
     const { files, clock, random } = this.#env;
     const { shard, storeId, directory, durability, segmentBytesMax } = this.#config;
     const time = new StoreTime(clock, order.time);
     const nowMs = () => time.nowMs();
     settleLog(files, directory, recovered.scan);
-    removeTemporaries(files, directory);
-    // The log stands in for them, and must not be cut at theirs when the next checkpoint is made.
-    for (const { path } of recovered.damaged) files.unlink(path);
     const wal = WalWriter.create(files, directory, {
       shard,
       storeId,
@@ -140,17 +189,12 @@ export class Shard {
     const tokens = new TokenSource(recovered.tokenFloor);
     const frame = new FrameBuilder();
     writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());
-    const counters = new Counters(this.#control);
-    counters.set(
-      AT.walBytes,
-      recovered.scan.segments.reduce((sum, segment) => sum + segment.bytes, 0),
-    );
     const log = new LogKeeper(this.#control, wal, new Bell(this.#config.bell), counters, random, segmentBytesMax);
     this.#assemble(recovered, log, frame, tokens, counters, nowMs, durability);
   }
 
   #assemble(
-    recovered: Recovered,
+    recovered: Resumed,
     log: LogKeeper,
     frame: FrameBuilder,
     tokens: TokenSource,
@@ -218,6 +262,20 @@ export class Shard {
   get #running(): LoopParts {
     assert(this.#loop !== undefined, 'the shard was not started');
     return this.#loop;
+  }
+}
+
+function soundOrCorrupt<T>(shard: number, resume: () => T): T {
+  try {
+    return resume();
+  } catch (cause) {
+    if (!(cause instanceof TreeDamage)) throw cause;
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_CORRUPT',
+      `the thread of shard ${shard} died and left memory that does not hold together (${cause.message}); ` +
+        'close the store and open it again: that recovers it from the disk',
+      { cause },
+    );
   }
 }
 

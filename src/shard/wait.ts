@@ -67,6 +67,13 @@ export class Waiter {
   }
 }
 
+/** What a thread that died may have left behind: it neither sleeps nor stands at a barrier any more. */
+export function forgetWaiting({ signed }: Control): void {
+  Atomics.store(signed, layout.PARKED, 0);
+  Atomics.store(signed, layout.TURN, 0);
+  Atomics.store(signed, layout.GATE, layout.GATE_OPEN);
+}
+
 /** The other side: wakes a shard that sleeps. Call it after the request is visible. */
 export function ringDoorbell(control: Control): void {
   if (Atomics.load(control.signed, layout.PARKED) === 1) ringLoudly(control);

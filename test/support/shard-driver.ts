@@ -29,8 +29,11 @@ export const SHARD_DIRECTORY = '/shard';
 export class HandClock implements Clock {
   monotonic = 1000;
   wall = 1_700_000_000_000;
+  /** The look at the clock, counted from now, at which the thread that looks dies. */
+  looksUntilDeath = Number.POSITIVE_INFINITY;
 
   monotonicMs(): number {
+    if (--this.looksUntilDeath === 0) throw new ThreadDeath();
     return this.monotonic;
   }
 
@@ -43,6 +46,9 @@ export class HandClock implements Clock {
     this.wall += ms;
   }
 }
+
+/** What ends a shard's thread at a place of the test's choosing. */
+export class ThreadDeath extends Error {}
 
 export interface DriverOptions {
   readonly files: FileSystem;
@@ -132,7 +138,7 @@ export class ShardDriver {
   readonly config: ShardConfig;
   readonly control: Control;
   readonly slabs: Slabs;
-  readonly shard: Shard;
+  shard: Shard;
   readonly mailbox: Mailbox;
   readonly calls = new Calls();
   readonly #sync: BackgroundSync;
@@ -140,11 +146,12 @@ export class ShardDriver {
   readonly #key = new Key();
   readonly #encoder = new KeyEncoder();
   readonly #row: number;
+  readonly #random: Random;
   #aheadMs = 0;
 
   constructor(options: DriverOptions) {
     this.options = options;
-    const { files, clock, nodeBytes = 2048, memoryBytes = 1 << 20, ringBytes = 1 << 15 } = options;
+    const { files, nodeBytes = 2048, memoryBytes = 1 << 20, ringBytes = 1 << 15 } = options;
     const { shard = 0, directory = SHARD_DIRECTORY } = options;
     this.slabs = Slabs.reserve(nodeBytes, memoryBytes);
     const bell = Bell.create();
@@ -167,9 +174,9 @@ export class ShardDriver {
     };
     options.prepareRing?.(this.config.requests);
     options.prepareRing?.(this.config.completions);
-    const random = new Random(options.seed ?? 1);
+    this.#random = new Random(options.seed ?? 1);
     this.control = new Control(this.config.control);
-    this.shard = new Shard(this.config, { files, clock, random: () => random.u32() });
+    this.shard = this.#newShard();
     this.mailbox = new Mailbox(this.control, this.config.requests, this.config.completions);
     this.#sync = new BackgroundSync(
       files,
@@ -198,6 +205,21 @@ export class ShardDriver {
     const storeMs = Math.max(clock.wallMs(), found.lastStoreMs);
     this.#aheadMs = storeMs - clock.monotonicMs();
     this.shard.start({ time: { storeMs, monotonicMs: clock.monotonicMs() }, onRestart });
+  }
+
+  #newShard(): Shard {
+    const { files, clock } = this.options;
+    return new Shard(this.config, { files, clock, random: () => this.#random.u32() });
+  }
+
+  /** The shard's thread has died: another takes over. What was under way is never answered. */
+  replace(): void {
+    const { clock } = this.options;
+    clock.looksUntilDeath = Number.POSITIVE_INFINITY;
+    this.mailbox.hold();
+    this.shard = this.#newShard();
+    this.shard.resume({ storeMs: this.nowMs, monotonicMs: clock.monotonicMs() });
+    this.mailbox.resume();
   }
 
   /** Store time. */

@@ -22,6 +22,7 @@ import { availableCores } from '../../platform.js';
 import { AT } from '../../metrics/counters.js';
 import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
 import { spinMs } from '../../shard/wait.js';
+import { Fence } from './fence.js';
 import { openManifest } from './layout.js';
 import { reshardOnThread } from './reshard-thread.js';
 import { reserveSharedMemory } from './shared-memory.js';
@@ -64,9 +65,15 @@ async function openLocked<V>(
   const mailboxes = configs.map(({ requests, completions }, i) => new Mailbox(controls[i], requests, completions));
   const spins = spinMs(options.waitStrategy, manifest.shards, cores) > 0;
   const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax, spins);
-  const shards = new ShardPool(configs, controls, (shard, error) =>
-    dispatcher.failShard(shard, diedError(shard, error)),
-  );
+  const fence = new Fence(controls);
+  const shards = new ShardPool(configs, controls, {
+    onDeath: (shard, cause) => dispatcher.failShard(shard, diedError(shard, cause)),
+    onRestart: (shard) => dispatcher.resumeShard(shard),
+    onDown: (shard, error) => {
+      if (error.code === 'ERR_HOLDFAST_CORRUPT') fence.shut(error);
+      dispatcher.dropShard(shard, error);
+    },
+  });
   try {
     const found = await watched(controls, options.onProgress, shards.recover());
     for (const [shard, { epoch }] of found.entries()) expectLog(options.directory, shard, epoch);
@@ -90,6 +97,7 @@ async function openLocked<V>(
       clock,
       time,
       dispatcher,
+      fence,
       shards,
       maintenance,
       checkpoints,

@@ -40,6 +40,7 @@ import type { RecoverySummary } from '../../shard/shard.js';
 import { valueCodec } from '../../value-codec.js';
 import type { BackupOptions, LeaseSnapshot, LeaseStore, SnapshotOptions, Supports } from '../engine.js';
 import { backUp } from './backup.js';
+import type { Fence } from './fence.js';
 import type { SharedMemory } from './shared-memory.js';
 
 export interface StoreParts {
@@ -50,6 +51,7 @@ export interface StoreParts {
   readonly clock: Clock;
   readonly time: TimeBase;
   readonly dispatcher: Dispatcher;
+  readonly fence: Fence;
   readonly shards: ShardPool;
   readonly maintenance: MaintenancePool;
   readonly checkpoints: Checkpoints;
@@ -97,7 +99,7 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
       router: parts.router,
       codec,
       nowMs: () => this.#time.nowMs(),
-      isClosed: () => this.#closing !== undefined,
+      isClosed: () => this.#closing !== undefined || parts.fence.isShut,
     };
     this.#reads = new Reads(this.#readParts);
   }
@@ -244,5 +246,6 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
 
   #expectOpen(): void {
     if (this.#closing !== undefined) throw closedError();
+    this.#p.fence.expectOpen();
   }
 }

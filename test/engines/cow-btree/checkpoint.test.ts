@@ -8,6 +8,8 @@ test('a checkpoint that the file system refuses fails with a typed error, and th
   const directory = newDirectory();
   const store = await openStore({ directory, shards: 1 });
   await granted(store.acquire(key('a'), { owner: 'node-1', ttlMs: LONG_MS }));
+  // The thread that syncs in the background has its file open from here on.
+  await store.flush();
   const shard = join(directory, 'generation-1', 'shard-0');
   renameSync(shard, `${shard}-away`);
   await rejects(() => store.checkpoint(), 'ERR_HOLDFAST_IO', /ENOENT/);

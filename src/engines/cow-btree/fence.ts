@@ -1,0 +1,27 @@
+import { HEALTH_CLOSED } from '../../../native-layout/shard-control.js';
+import type { LeaseStoreError } from '../../errors.js';
+import type { Control } from '../../memory/control.js';
+
+/** Keeps readers out of memory that was found damaged: no answer is better than a wrong one. */
+export class Fence {
+  readonly #controls: readonly Control[];
+  #damage: LeaseStoreError | undefined;
+
+  constructor(controls: readonly Control[]) {
+    this.#controls = controls;
+  }
+
+  get isShut(): boolean {
+    return this.#damage !== undefined;
+  }
+
+  shut(damage: LeaseStoreError): void {
+    this.#damage ??= damage;
+    // Threads that are attached go by this.
+    for (const control of this.#controls) control.raise(HEALTH_CLOSED);
+  }
+
+  expectOpen(): void {
+    if (this.#damage !== undefined) throw this.#damage;
+  }
+}

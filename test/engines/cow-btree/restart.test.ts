@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type CowBtreeStore, type Grant, LeaseStoreError, openStore } from '../../../src/index.js';
+import { long, scaled, seed, temporaryDirectory } from '../../support/env.js';
+import { Random } from '../../support/tree-random.js';
+
+const TTL_MS = 3_600_000;
+
+/** Every thread that this process starts, in order: a store's shards come first. */
+const threads: Worker[] = [];
+process.on('worker', (worker) => threads.push(worker));
+
+async function opened(shards: number): Promise<{
+  store: CowBtreeStore<unknown>;
+  directory: string;
+  /** Ends the thread of a shard wherever it is; resolves when the next one has been started. */
+  kill: (shard: number) => Promise<void>;
+}> {
+  const from = threads.length;
+  const directory = temporaryDirectory();
+  const store = await openStore({ directory, shards, memoryBytesMax: 512 * 1024 * 1024, onRestart: 'keep-deadlines' });
+  const current = threads.slice(from, from + shards);
+  const kill = async (shard: number) => {
+    const before = threads.length;
+    await current[shard].terminate();
+    while (threads.length === before) await sleep(1);
+    current[shard] = threads[before];
+  };
+  return { store, directory, kill };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    if (i > 20_000) throw new Error('it never came to be');
+    await sleep(1);
+  }
+}
+
+function restarts(store: CowBtreeStore<unknown>): number {
+  return store.metrics().shards.reduce((sum, shard) => sum + shard.restarts, 0);
+}
+
+test('shard threads that are killed under load are replaced; nothing acknowledged is lost, and readers go on', async () => {
+  const random = new Random(seed);
+  const { store, directory, kill } = await opened(1);
+  const held = new Map<string, { grant: Grant; expiresAtMs: number; sure: boolean }>();
+  let stop = false;
+  let acknowledged = 0;
+  let unknown = 0;
+  const client = async (client: number): Promise<void> => {
+    for (let i = 0; !stop; i++) {
+      const id = `${client}-${i % 50}`;
+      const key = { type: 'chat', id };
+      const before = held.get(id);
+      try {
+        if (before === undefined || !before.sure) {
+          const acquired = await store.acquire(key, { owner: `node-${client}`, ttlMs: TTL_MS });
+          if (!acquired.ok) throw new Error(`nobody else acquires ${id}`);
+          const { token, expiresAtMs } = acquired.lease;
+          if (before !== undefined) assert.ok(token > before.grant.token, 'tokens rise');
+          held.set(id, { grant: { key, token }, expiresAtMs, sure: true });
+        } else {
+          const renewed = await store.renew(before.grant);
+          if (!renewed.ok) throw new Error(`${id} was ${renewed.reason}`);
+          held.set(id, { ...before, expiresAtMs: renewed.expiresAtMs });
+        }
+        acknowledged++;
+      } catch (error) {
+        if (!(error instanceof LeaseStoreError) || error.code !== 'ERR_HOLDFAST_SHARD_RESTARTED') throw error;
+        assert.is(error.outcome, 'unknown');
+        unknown++;
+        if (before !== undefined) held.set(id, { ...before, sure: false });
+      }
+    }
+  };
+  const clients = Array.from({ length: 16 }, (_, i) => client(i));
+  await until(() => acknowledged > 2000);
+  const snapshot = store.snapshot({ maxAgeMs: 600_000 });
+  const seen = [...snapshot.range()];
+  const rounds = scaled(5, 40);
+  for (let round = 0; round < rounds; round++) {
+    await sleep(random.below(30));
+    const done = acknowledged;
+    const before = restarts(store);
+    await kill0(kill, () => store.count());
+    await until(() => restarts(store) > before && acknowledged > done + 200);
+    assert.equal([...snapshot.range()], seen, 'the snapshot is as it was');
+  }
+  stop = true;
+  await Promise.all(clients);
+  assert.ok(unknown > 0);
+  const check = (opened: CowBtreeStore<unknown>) => {
+    for (const { grant, expiresAtMs, sure } of held.values()) {
+      const lease = opened.get(grant.key);
+      assert.ok(lease !== undefined);
+      if (sure) assert.is(lease.token, grant.token);
+      else assert.ok(lease.token >= grant.token);
+      assert.ok(lease.expiresAtMs >= expiresAtMs);
+    }
+  };
+  check(store);
+  snapshot.close();
+  await store.close();
+  const again = await openStore({ directory, memoryBytesMax: 512 * 1024 * 1024, onRestart: 'keep-deadlines' });
+  check(again);
+  await again.close();
+});
+
+/** Kills the thread of shard 0 while this thread reads. */
+async function kill0(kill: (shard: number) => Promise<void>, read: () => number): Promise<void> {
+  let killed = false;
+  const killing = (async () => {
+    await kill(0);
+    killed = true;
+  })();
+  while (!killed) {
+    assert.ok(read() > 0);
+    await sleep(0);
+  }
+  await killing;
+}
+
+test('one shard that dies leaves the others alone', async () => {
+  const { store, kill } = await opened(2);
+  const keys = Array.from({ length: 200 }, (_, i) => ({ type: 'chat', id: `${i}` }));
+  for (const key of keys) await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
+  await kill(1);
+  const results = await Promise.all(keys.map((key) => store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS })));
+  assert.ok(
+    results.every(({ ok }) => ok),
+    'calls that were made while it was down waited for the new thread',
+  );
+  await until(() => restarts(store) === 1);
+  assert.equal(
+    store.metrics().shards.map((shard) => shard.restarts),
+    [0, 1],
+  );
+  await store.close();
+});
+
+test('a store closes while a shard is being replaced', async () => {
+  const { store, directory } = await opened(1);
+  const key = { type: 'chat', id: '1' };
+  const acquired = await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
+  assert.ok(acquired.ok);
+  void threads.at(-3)?.terminate();
+  await store.close();
+  const again = await openStore({ directory, onRestart: 'keep-deadlines' });
+  assert.is(again.get(key)?.token, acquired.lease.token);
+  await again.close();
+});
+
+test('how long a shard is down', async () => {
+  const leases = long ? 1_000_000 : 20_000;
+  const { store, kill } = await opened(1);
+  for (let from = 0; from < leases; from += 4000) {
+    await store.acquireMany(
+      Array.from({ length: 4000 }, (_, i) => ({
+        key: { type: `type-${i % 20}`, id: `${from + i}` },
+        owner: `node-${i % 5}`,
+        ttlMs: TTL_MS,
+      })),
+    );
+  }
+  const started = performance.now();
+  await kill(0);
+  await store.acquire({ type: 'one', id: 'more' }, { owner: 'node-1', ttlMs: TTL_MS });
+  console.log(`  a thread over ${leases} leases was replaced in ${(performance.now() - started).toFixed(0)} ms`);
+  assert.is(store.count(), leases + 1);
+  await store.close();
+});
+
+test.run();
