@@ -45,7 +45,7 @@ export async function runLoop(p: LoopParts): Promise<void> {
 
 /** Sleeps until a request comes or something falls due. */
 function sleep(p: LoopParts): void {
-  const dueMs = p.writer.nextSweepMs - p.nowMs();
+  const dueMs = p.writer.nextDueMs - p.nowMs();
   const timeoutMs = Math.min(Math.max(dueMs, 1), p.log.unmarked ? IDLE_MARK_MS : Number.POSITIVE_INFINITY);
   const sleptFrom = p.nowMs();
   p.waiter.park(timeoutMs);

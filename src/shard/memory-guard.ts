@@ -40,6 +40,11 @@ export class MemoryGuard {
     return this.#p.allocator.available > this.#reserve + this.#p.table.nodesNeeded(valueBytes);
   }
 
+  /** Whether so many nodes can be taken for something that nobody needs, without anything that is needed coming short. */
+  hasPlenty(nodes: number): boolean {
+    return this.#p.allocator.available > 2 * this.#reserve + nodes;
+  }
+
   /** After a publication: frees what no reader needs; when short of nodes, at the cost of idle snapshots. */
   afterPublish(): void {
     const { allocator, commits, counters } = this.#p;

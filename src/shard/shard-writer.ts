@@ -6,6 +6,7 @@ import type { RingReader } from '../mailbox/ring.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Commits } from '../memory/commits.js';
 import type { Control } from '../memory/control.js';
+import type { Slabs } from '../memory/slabs.js';
 import type { LeaseTable, Roots } from '../table/lease-table.js';
 import type { FrameBuilder } from '../wal/frame-builder.js';
 import type { Completions, Failure } from './completions.js';
@@ -14,12 +15,14 @@ import { shutGate } from './gate.js';
 import type { LogKeeper } from './log-keeper.js';
 import type { MemoryGuard } from './memory-guard.js';
 import { OwnerReleases } from './owner-releases.js';
+import { Repack } from './repack.js';
 import { Request } from './requests.js';
 import { Sweep } from './sweep.js';
 import type { TokenSource } from './tokens.js';
 
 export interface ShardParts {
   readonly control: Control;
+  readonly slabs: Slabs;
   readonly allocator: NodeAllocator;
   readonly commits: Commits;
   readonly table: LeaseTable;
@@ -59,6 +62,7 @@ export class ShardWriter {
   readonly #calls: number[] = [];
   readonly #sweep: Sweep;
   readonly #ownerReleases: OwnerReleases;
+  readonly #repack: Repack;
   readonly #memory: MemoryGuard;
   readonly #start: GroupStart;
   #lsn: number;
@@ -77,6 +81,7 @@ export class ShardWriter {
     this.#sweep = new Sweep(parts.table, parts.sweepIntervalMs);
     this.#ownerReleases = new OwnerReleases(parts.table);
     this.#memory = parts.memory;
+    this.#repack = new Repack(parts.slabs, parts.table, parts.memory, parts.nowMs);
     this.#start = { roots: parts.table.roots, lsn: this.#lsn };
   }
 
@@ -89,9 +94,10 @@ export class ShardWriter {
     return this.#nowMs;
   }
 
-  /** Store time at which the sweep has something to do again. */
-  get nextSweepMs(): number {
-    return this.#p.log.refusal === undefined ? this.#sweep.dueMs : Number.POSITIVE_INFINITY;
+  /** Store time at which housekeeping has something to do again. */
+  get nextDueMs(): number {
+    if (this.#p.log.refusal !== undefined) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#sweep.dueMs, this.#repack.dueMs);
   }
 
   /** Shows readers what recovery found. */
@@ -111,12 +117,12 @@ export class ShardWriter {
     this.#lsn++;
   }
 
-  /** Whether there is work that no request brings: a sweep, or answers that waited for the disk. */
+  /** Whether there is work that no request brings: housekeeping, or answers that waited for the disk. */
   get due(): boolean {
     const { completions, log, nowMs } = this.#p;
     const waitsFor = completions.waitsFor;
     if (completions.crowded || (waitsFor > 0 && (log.failed || log.durableLsn >= waitsFor))) return true;
-    return this.#ownerReleases.pending || (log.refusal === undefined && this.#sweep.due(nowMs()));
+    return this.#ownerReleases.pending || nowMs() >= this.nextDueMs;
   }
 
   /** Whether a barrier was answered, and the shard must now stand at its gate. */
@@ -132,7 +138,7 @@ export class ShardWriter {
     if (!p.requests.ready && !this.due) return false;
     const answered = this.#begin();
     const taken = this.#takeRequests();
-    const swept = this.#keepHouse();
+    const swept = this.#keepHouse(taken);
     if (taken === 0 && !swept) return answered;
     this.#logCeiling();
     if (!this.#commitGroup()) return true;
@@ -321,6 +327,7 @@ export class ShardWriter {
     tokens.raise(token);
     this.#grant(key, stored, request.owner, token, request.importExpiresAtMs, request.ttlMs, renewals, request.value);
     counters.add(AT.imported, 1);
+    this.#repack.imported(this.#nowMs);
     completions.done(request.call, mail.STATUS_OK, 0, 0, token, 0);
   }
 
@@ -363,7 +370,7 @@ export class ShardWriter {
   }
 
   /** A slice of work that no request of this group asked for. Answers whether there was any. */
-  #keepHouse(): boolean {
+  #keepHouse(taken: number): boolean {
     if (this.#p.log.refusal !== undefined) return false;
     let worked = false;
     if (this.#sweep.due(this.#nowMs) && this.#canTakeMore) worked = this.#sweep.slice(this.#nowMs, this.#expire);
@@ -371,6 +378,8 @@ export class ShardWriter {
       this.#ownerReleases.slice(this.#removeReleased);
       worked = true;
     }
+    if (taken > 0) this.#repack.makeWay(this.#nowMs);
+    if (this.#nowMs >= this.#repack.dueMs) worked = this.#repack.slice() || worked;
     return worked;
   }
 

@@ -211,6 +211,7 @@ export class Shard {
     const memory = new MemoryGuard({ allocator, commits, table, counters, nowMs });
     const writer = new ShardWriter({
       control,
+      slabs: this.#slabs,
       allocator,
       commits,
       table,

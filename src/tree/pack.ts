@@ -120,34 +120,49 @@ export function denseBytes(nodeBytes: number): number {
 export function planDense(entries: Entries, level: number, nodeBytes: number, fillBytes: number): readonly number[] {
   const { length } = entries;
   setCuts(0);
+  let guess = fillBytes >>> 6;
   for (let from = 0; from < length; ) {
-    from = lastFitting(entries, from, level, fillBytes);
-    cuts.push(from);
+    const end = lastFitting(entries, from, level, fillBytes, guess);
+    guess = end - from;
+    from = end;
+    cuts.push(end);
   }
   const before = cuts[cuts.length - 3];
   if (before === undefined) return cuts;
   // What is left over for the last node may be a single entry.
   const both = measure(entries, before, length, level);
-  const middle = lastFitting(entries, before, level, Math.min(both / 2, nodeBytes));
+  const middle = lastFitting(entries, before, level, Math.min(both / 2, nodeBytes), guess);
   if (both <= nodeBytes) cuts.splice(-2, 1);
   else if (measure(entries, middle, length, level) <= nodeBytes) cuts[cuts.length - 2] = middle;
   return cuts;
 }
 
-/** The furthest end of a node that begins with entry `from` and takes up to `bytes`, or holds one entry. */
-function lastFitting(entries: Entries, from: number, level: number, bytes: number): number {
-  let fits = from + 1;
+/**
+ * The furthest end of a node that begins with entry `from` and takes up to `bytes`, or holds one entry. Looks first around
+ * `guess` entries, in steps that double: to measure is to go over all entries, and most nodes hold about as many as the
+ * one before.
+ */
+function lastFitting(entries: Entries, from: number, level: number, bytes: number, guess: number): number {
+  const fits = (end: number): boolean => measure(entries, from, end, level) <= bytes;
+  let low = from + 1;
   // No entry takes less than its slot.
-  let low = fits + 1;
   let high = Math.min(entries.length, from + Math.ceil(bytes / layout.SLOT_BYTES));
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    if (measure(entries, from, middle, level) <= bytes) {
-      fits = middle;
-      low = middle + 1;
-    } else high = middle - 1;
+  let at = Math.min(Math.max(from + guess, low + 1), high);
+  for (let step = 1; low < high && at > low && at <= high; step *= 2) {
+    if (fits(at)) {
+      low = at;
+      at = low + step;
+    } else {
+      high = at - 1;
+      at = high - step;
+    }
   }
-  return fits;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 function setCuts(...values: number[]): readonly number[] {
