@@ -66,6 +66,8 @@ export interface TornTail {
 export interface WalScan {
   /** LSN of the last good record; `fromLsn` when there are no segments. */
   readonly lastLsn: number;
+  /** What the log or the checkpoint that it follows says to be on the disk: every record up to this LSN. */
+  readonly durableLsn: number;
   /** The latest store time that a frame or header tells, 0 if there is none. */
   readonly lastStoreMs: number;
   readonly lastEpoch: number;
@@ -101,6 +103,7 @@ class Scan {
   #bytesDone = 0;
   #bytesTotal = 0;
   #lastLsn: number;
+  #durableLsn: number;
   #lastStoreMs = 0;
   #torn: TornTail | undefined;
 
@@ -111,6 +114,7 @@ class Scan {
     this.#records = options.visitor === undefined ? undefined : new RecordReader(options.visitor);
     this.#window = new FileWindow((bytes) => this.#progress(bytes));
     this.#lastLsn = options.fromLsn;
+    this.#durableLsn = options.fromLsn;
   }
 
   run(): WalScan {
@@ -120,6 +124,7 @@ class Scan {
     segments.forEach((segment, i) => {
       const next = segments[i + 1];
       this.#lastLsn = segment.header.firstLsn - 1;
+      this.#durableLsn = Math.max(this.#durableLsn, this.#lastLsn);
       this.#lastStoreMs = Math.max(this.#lastStoreMs, segment.header.storeMs);
       if (this.#isNeeded(next)) this.#readSegment(segment, next);
       else this.#skipSegment(segment, next as OpenedSegment);
@@ -131,6 +136,7 @@ class Scan {
     }
     return {
       lastLsn: this.#lastLsn,
+      durableLsn: this.#durableLsn,
       lastStoreMs: this.#lastStoreMs,
       lastEpoch: last?.header.epoch ?? 0,
       lastSegmentId: last?.header.segmentId ?? 0,
@@ -249,6 +255,7 @@ class Scan {
     }
     if (this.#records !== undefined && frame.lastLsn > this.#options.fromLsn) this.#replay(this.#records, frame);
     this.#lastLsn = frame.lastLsn;
+    this.#durableLsn = Math.max(this.#durableLsn, frame.durableLsn);
     this.#lastStoreMs = Math.max(this.#lastStoreMs, frame.storeMs);
   }
 

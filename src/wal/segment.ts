@@ -45,6 +45,11 @@ export function segmentPath(directory: string, segmentId: number): string {
   return join(directory, segmentName(segmentId));
 }
 
+/** Where a segment is written anew, before it takes the place of the old file. */
+export function temporarySegmentPath(directory: string, segmentId: number): string {
+  return `${segmentPath(directory, segmentId)}.tmp`;
+}
+
 /** The segments in a directory, oldest first. */
 export function listSegments(files: FileSystem, directory: string): SegmentFile[] {
   const segments: SegmentFile[] = [];

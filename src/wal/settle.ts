@@ -1,28 +1,39 @@
 import { SEGMENT_HEADER_BYTES } from '../../native-layout/wal-frame.js';
 import type { FileSystem } from '../io/file-system.js';
-import type { WalScan } from './reader.js';
+import type { ScannedSegment, WalScan } from './reader.js';
+import { rewriteSegment } from './rewrite.js';
 import { decodeSegmentHeader, listSegments, type SegmentFile } from './segment.js';
 
 /**
- * Makes the log end where the scan found its end: cuts off the torn tail, and makes what remains durable. To be called
- * after every shard's log was found good, and before the next segment is made, since a segment's being there says that
- * all before it is durable.
+ * Makes the log end where the scan found its end, and makes what remains durable. To be called after every shard's log
+ * was found good, and before the next segment is made, since a segment's being there says that all before it is durable.
+ *
+ * Records that nothing shows to be on the disk are written anew, into another file: a sync of theirs may have failed
+ * before, and then the kernel takes them for written although it is only its cache that has them. A sync of the same
+ * file would succeed and prove nothing.
  */
 export function settleLog(files: FileSystem, directory: string, scan: WalScan): void {
   const { torn } = scan;
-  if (torn !== undefined && torn.offset === 0) files.unlink(torn.path);
   const last = scan.segments.at(-1);
   if (last !== undefined) {
-    const file = files.open(last.path, 'write');
-    try {
-      if (file.size() > last.bytes) file.truncate(last.bytes);
-      file.fdatasync();
-    } finally {
-      file.close();
-    }
+    // Without a frame, not even the segment's name is known to be on the disk.
+    const inDoubt = scan.durableLsn < scan.lastLsn || last.frames === 0;
+    if (inDoubt) rewriteSegment(files, directory, last);
+    else cutBack(files, last);
   }
-  // For segments that a process killed in between created, and for the one just removed.
+  if (torn !== undefined && torn.offset === 0) files.unlink(torn.path);
+  // For segments that a process killed in between created, and for the one just replaced or removed.
   files.syncDirectory(directory);
+}
+
+function cutBack(files: FileSystem, { path, bytes }: ScannedSegment): void {
+  const file = files.open(path, 'write');
+  try {
+    if (file.size() > bytes) file.truncate(bytes);
+    file.fdatasync();
+  } finally {
+    file.close();
+  }
 }
 
 /**

@@ -160,6 +160,25 @@ test('a sync that fails in the background fails all that waited for it, and is a
   assert.is(files.steps, steps);
 });
 
+for (const durability of ['written', 'synced'] as const) {
+  test(`what a '${durability}' shard shows after a failed sync and a reopening is on the disk`, () => {
+    const { shard, clock, files } = open({ durability });
+    files.inject({ code: 'EIO', operation: 'fdatasync' });
+    shard.acquire('chat/1', 'n1', TTL);
+    shard.settle();
+    shard.syncInBackground();
+    assert.ok(shard.control.health & HEALTH_SYNC_FAILED);
+    const again = ShardDriver.open({ files: files.afterKill(), clock, durability });
+    const disk = again.options.files as FaultFileSystem;
+    const shown = again.leases();
+    assert.equal([...shown.keys()], ['chat/0', 'chat/1'], 'the cache still had it');
+    for (const image of disk.images(1, 50)) assert.equal(ShardDriver.open({ files: image, clock }).leases(), shown);
+    again.answer(again.acquire('chat/2', 'n1', TTL));
+    again.syncInBackground();
+    for (const image of disk.images(1, 50)) assert.is(ShardDriver.open({ files: image, clock }).leases().size, 3);
+  });
+}
+
 test('a write that cannot be taken back is final, and its outcome unknown', () => {
   const { shard, files } = open();
   files.inject({ code: 'ENOSPC', operation: 'write', bytesWritten: 1 << 20 });

@@ -63,6 +63,19 @@ export class LeaseModel implements Tokens {
     assert.equal([answer.token, answer.expiresAtMs, answer.renewals], [token, expiresAtMs, renewals], where);
   }
 
+  /** Takes the leases of some keys as they were found: nobody knows what became of operations on them. */
+  adopt(keys: Iterable<string>, found: ReadonlyMap<string, StoredLease>): void {
+    for (const key of keys) {
+      const lease = found.get(key);
+      if (lease === undefined) this.records.delete(key);
+      else {
+        const value = lease.value === undefined ? undefined : Buffer.from(lease.value);
+        this.records.set(key, { ...lease, value });
+        this.raise(lease.token);
+      }
+    }
+  }
+
   /** The shard may have swept any lease whose deadline has passed, and no other. */
   expectSame(found: ReadonlyMap<string, StoredLease>, nowMs: number, where: string): void {
     for (const [key, record] of this.records) {

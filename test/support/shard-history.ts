@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { HEALTH_SYNC_FAILED } from '../../native-layout/shard-control.js';
 import type { Operation } from '../../src/engines/semantics/rules.js';
 import type { Durability } from '../../src/lease.js';
 import type { FaultFileSystem } from './fault-file-system.js';
@@ -27,11 +28,12 @@ export interface HistoryOptions {
 
 const KEYS = Array.from({ length: 14 }, (_, i) => `${i % 3 === 0 ? 'chat' : 'game'}/${i}`);
 const OWNERS = ['n1', 'n2', 'a node with a long name, so that names fill their leaf sooner'];
+const EXPECTED_FAILURES = new Set(['ERR_HOLDFAST_DISK_FULL', 'ERR_HOLDFAST_READ_ONLY']);
 const VALUE_SIZES = [0, 3, 40, 600, 2500];
 
 /**
  * A shard's life in random operations, each checked against the rules of leases: groups of writes, expiry, syncs,
- * checkpoints, segments, full disks, restarts and kills. Keeps what every LSN looked like.
+ * checkpoints, segments, full disks, failed syncs, restarts and kills. Keeps what every LSN looked like.
  */
 export class ShardHistory {
   readonly clock = new HandClock();
@@ -44,6 +46,8 @@ export class ShardHistory {
   tokenMax = 0;
   readonly #options: HistoryOptions;
   readonly #posted: Posted[] = [];
+  /** Keys of operations whose outcome nobody knows. */
+  readonly #inDoubt = new Set<string>();
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -77,7 +81,8 @@ export class ShardHistory {
         files.clearFaults();
         return;
       case 5:
-        this.#restart();
+        if (random.chance(0.4)) this.#failSync();
+        else this.#restart();
         return;
       default:
         if (durability === 'written' && random.chance(0.15)) this.#waitFor(this.driver.flush());
@@ -92,6 +97,9 @@ export class ShardHistory {
     const driver = new ShardDriver({ files, clock, durability, ...SMALL, seed: this.#options.random.u32() });
     const found = driver.recover();
     driver.start(found);
+    // Of a group whose sync failed nobody saw what it did, and it may be on the disk all the same.
+    if (!this.states.has(found.lsn))
+      this.states.set(found.lsn, { leases: driver.leases(), storeMs: found.lastStoreMs });
     this.#observe(driver);
     return driver;
   }
@@ -110,6 +118,22 @@ export class ShardHistory {
     if (random.chance(0.3)) this.clock.wall -= random.below(3_600_000);
     this.driver = this.#open();
     this.model.expectSame(this.driver.leases(), this.driver.nowMs, 'after a restart');
+  }
+
+  /** A sync fails while there is something to sync: the shard takes no more writes, and is opened again. */
+  #failSync(): void {
+    const { random, files } = this.#options;
+    files.inject({ code: 'EIO', operation: random.pick(['fdatasync', 'fsync', 'syncDirectory'] as const) });
+    this.#group();
+    this.driver.syncInBackground();
+    files.clearFaults();
+    if ((this.driver.control.health & HEALTH_SYNC_FAILED) === 0) return;
+    while (this.#posted.length > 0) this.#step();
+    this.#observe(this.driver);
+    this.driver = this.#open();
+    this.model.adopt(this.#inDoubt, this.driver.leases());
+    this.#inDoubt.clear();
+    this.model.expectSame(this.driver.leases(), this.driver.nowMs, 'after a sync that failed');
   }
 
   #group(): void {
@@ -207,11 +231,13 @@ export class ShardHistory {
       if (!pending.done) break;
       done++;
       const { answer } = pending;
-      if (answer.code !== undefined) assert.is(answer.code, 'ERR_HOLDFAST_DISK_FULL');
+      if (answer.unknown) this.#inDoubt.add(operation.key);
+      if (this.#inDoubt.has(operation.key)) this.model.raise(answer.token);
+      else if (answer.code !== undefined) assert.ok(EXPECTED_FAILURES.has(answer.code), answer.code);
       else this.model.apply(operation, nowMs, answer, `LSN ${this.driver.published.lsn}`);
     }
     this.#posted.splice(0, done);
-    if (this.#posted.length > 0) return;
+    if (this.#posted.length > 0 || this.#inDoubt.size > 0) return;
     this.model.expectSame(this.driver.leases(), this.driver.nowMs, `LSN ${this.driver.published.lsn}`);
   }
 }

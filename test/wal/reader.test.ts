@@ -95,7 +95,7 @@ test('a directory without segments is an empty log', () => {
   const log = newLog();
   unlinkSync(log.paths[0]);
   const scan = log.scan({ fromLsn: 17 });
-  assert.equal(scan, { lastLsn: 17, lastStoreMs: 0, lastEpoch: 0, lastSegmentId: 0, segments: [] });
+  assert.equal(scan, { lastLsn: 17, durableLsn: 17, lastStoreMs: 0, lastEpoch: 0, lastSegmentId: 0, segments: [] });
   assert.equal(files.list(log.directory), []);
 });
 

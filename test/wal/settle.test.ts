@@ -33,23 +33,99 @@ function images(log: LogFixture): FaultFileSystem[] {
   return [...(log.files as FaultFileSystem).images(seed, 50)];
 }
 
-test('settling makes all that was found durable, and cuts off the rest', () => {
+for (const marked of [false, true]) {
+  test(`settling makes all that was found durable${marked ? ', which it was,' : ''} and cuts off the rest`, () => {
+    const log = newLog();
+    log.append(2);
+    log.append(3);
+    if (marked) {
+      log.sync();
+      log.append(0);
+      log.sync();
+    }
+    const path = log.writer.path;
+    const file = log.files.open(path, 'write');
+    file.write(new Uint8Array(99).fill(7), 0, 99, log.writer.bytes);
+    file.close();
+    assert.ok(images(log).length > 1);
+    const { scan } = log.replay();
+    assert.is(scan.torn?.bytes, 99);
+    settleLog(log.files, DIRECTORY, scan);
+    for (const image of images(log)) {
+      assert.is(image.stat(path)?.bytes, log.writer.bytes);
+      assert.is(image.digest(), (log.files as FaultFileSystem).digest());
+    }
+    assert.equal(log.replay().heard.records, log.records);
+  });
+}
+
+for (const operation of ['fdatasync', 'syncDirectory', 'fsync'] as const) {
+  test(`what a failed ${operation} left in doubt is on the disk once it is settled`, () => {
+    const log = newLog();
+    const files = log.files as FaultFileSystem;
+    log.append(2);
+    log.sync();
+    if (operation === 'fdatasync') log.append(3);
+    files.inject({ code: 'EIO', operation });
+    assert.throws(() => (operation === 'fdatasync' ? log.sync() : log.roll()), /EIO/);
+    log.writer.close();
+    const scan = log.scan();
+    // As the kernel sees it, there is nothing left to write.
+    settleLog(files, DIRECTORY, scan);
+    for (const image of images(log)) assert.is(image.digest(), files.digest());
+    assert.equal(log.replay().heard.records, log.records);
+    assert.is(files.openFiles, 0);
+    const next = new LogFixture(files, DIRECTORY, {
+      segmentId: scan.lastSegmentId + 1,
+      epoch: 2,
+      lastLsn: scan.lastLsn,
+    });
+    next.append(1);
+    next.sync();
+    const records = [...log.records, ...next.records];
+    for (const image of images(log)) assert.equal(replayLog(image, DIRECTORY, 0).heard.records, records);
+  });
+}
+
+test('what says of itself that it is on the disk is not written again', () => {
   const log = newLog();
   log.append(2);
-  log.append(3);
-  const path = log.writer.path;
-  const file = log.files.open(path, 'write');
-  file.write(new Uint8Array(99).fill(7), 0, 99, log.writer.bytes);
-  file.close();
-  assert.ok(images(log).length > 1);
-  const { scan } = log.replay();
-  assert.is(scan.torn?.bytes, 99);
-  settleLog(log.files, DIRECTORY, scan);
-  for (const image of images(log)) {
-    assert.is(image.stat(path)?.bytes, log.writer.bytes);
-    assert.is(image.digest(), (log.files as FaultFileSystem).digest());
+  log.sync();
+  log.append(0);
+  log.sync();
+  const files = log.files as FaultFileSystem;
+  files.inject({ code: 'EIO', operation: 'write' });
+  settleLog(files, DIRECTORY, log.scan());
+});
+
+test('a segment that cannot be written anew stays as it was, and the next try succeeds', () => {
+  for (const operation of ['open', 'write', 'fsync', 'rename'] as const) {
+    const log = newLog();
+    const files = log.files as FaultFileSystem;
+    log.append(3);
+    log.writer.close();
+    files.inject({ code: operation === 'write' ? 'ENOSPC' : 'EIO', operation });
+    assert.throws(() => settleLog(files, DIRECTORY, log.scan()), /ENOSPC|EIO/);
+    assert.is(files.openFiles, 0);
+    assert.equal(log.replay().heard.records, log.records);
+    settleLog(files, DIRECTORY, log.scan());
+    assert.equal(files.list(DIRECTORY), ['wal-0000000001.log']);
+    for (const image of images(log)) assert.equal(replayLog(image, DIRECTORY, 0).heard.records, log.records);
   }
-  assert.equal(log.replay().heard.records, log.records);
+});
+
+test('what left the cache since it was read is not taken for what it was', () => {
+  const log = newLog();
+  log.append(3);
+  log.append(3);
+  const scan = log.scan();
+  const file = log.files.open(log.writer.path, 'write');
+  const { from } = log.frames[1];
+  file.write(new Uint8Array(20), 0, 20, from + 8);
+  assert.throws(() => settleLog(log.files, DIRECTORY, scan), /no longer what it was/);
+  file.truncate(from);
+  assert.throws(() => settleLog(log.files, DIRECTORY, scan), /no longer what it was/);
+  assert.equal(log.files.list(DIRECTORY), ['wal-0000000001.log']);
 });
 
 test('a segment without a whole header is removed, and its number used again', () => {
