@@ -76,6 +76,7 @@ export type {
 } from './lease-store.js';
 export { type ErrorCode, LeaseStoreError, type Outcome } from './errors.js';
 export type * from './lease.js';
+export type { Degradation, HealthEvent, ShardHealth, StoreHealth } from './metrics/health.js';
 export type { Percentiles } from './metrics/histogram.js';
 export type { ShardMetrics, StoreMetrics } from './metrics/store-metrics.js';
 export type { MigrateOptions, Migration, MigrationProgress, Verification } from './migrate.js';

@@ -1,6 +1,7 @@
 import * as layout from '../../native-layout/shard-control.js';
 import { type Control, readCommit } from '../memory/control.js';
 import { AT } from './counters.js';
+import { type Degradation, shardHealth } from './health.js';
 import { type Percentiles, percentiles } from './histogram.js';
 
 /** One shard as its shared counters tell it, at some moment of the last microseconds. Times in ms unless said. */
@@ -56,7 +57,7 @@ export interface ShardMetrics {
   /** How long ago the earliest deadline passed that the sweep has not come to; 0 if none has. */
   readonly expiryLagMs: number;
   readonly restarts: number;
-  readonly health: readonly string[];
+  readonly degraded: readonly Degradation[];
 }
 
 export interface StoreMetrics {
@@ -112,21 +113,8 @@ export function shardMetrics(control: Control, nowMs: number): ShardMetrics {
     pins: { ...pins(control, commit.commit), ousted: count(AT.snapshotsOusted) },
     expiryLagMs: due > 0 && due < nowMs ? nowMs - due : 0,
     restarts: control.words[layout.RESTARTS],
-    health: healthOf(control),
+    degraded: shardHealth(control).degraded,
   };
-}
-
-const HEALTH: readonly (readonly [number, string])[] = [
-  [layout.HEALTH_SYNC_FAILED, 'sync-failed'],
-  [layout.HEALTH_DISK_FULL, 'disk-full'],
-  [layout.HEALTH_CHECKPOINT_FAILING, 'checkpoint-failing'],
-  [layout.HEALTH_CLOCK_CLAMPED, 'clock-clamped'],
-];
-
-/** Names of the degraded states that a shard is in; none in a healthy one. */
-export function healthOf(control: Control): string[] {
-  const { health } = control;
-  return HEALTH.filter(([flag]) => (health & flag) !== 0).map(([, name]) => name);
 }
 
 function histogram(control: Control, name: layout.HistogramName): Percentiles {

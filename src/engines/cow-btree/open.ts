@@ -1,4 +1,4 @@
-import { HEALTH_CLOCK_CLAMPED, HEALTH_SYNC_FAILED } from '../../../native-layout/shard-control.js';
+import { HEALTH_CLOCK_CLAMPED, HEALTH_DOWN, HEALTH_SYNC_FAILED } from '../../../native-layout/shard-control.js';
 import { Checkpoints } from '../../client/checkpoints.js';
 import { Dispatcher } from '../../client/dispatcher.js';
 import { Mailbox } from '../../client/mailbox.js';
@@ -20,6 +20,7 @@ import { expectLog } from '../../recovery/new-shard.js';
 import { settleGenerations } from '../../reshard/generations.js';
 import { availableCores } from '../../platform.js';
 import { AT } from '../../metrics/counters.js';
+import { HealthWatch } from '../../metrics/health.js';
 import { RECOVERY_PHASES, type RecoverySummary } from '../../shard/shard.js';
 import { spinMs } from '../../shard/wait.js';
 import { Fence } from './fence.js';
@@ -70,6 +71,7 @@ async function openLocked<V>(
     onDeath: (shard, cause) => dispatcher.failShard(shard, diedError(shard, cause)),
     onRestart: (shard) => dispatcher.resumeShard(shard),
     onDown: (shard, error) => {
+      controls[shard].raise(HEALTH_DOWN);
       if (error.code === 'ERR_HOLDFAST_CORRUPT') fence.shut(error);
       dispatcher.dropShard(shard, error);
     },
@@ -98,6 +100,7 @@ async function openLocked<V>(
       time,
       dispatcher,
       fence,
+      health: new HealthWatch(options.directory, controls),
       shards,
       maintenance,
       checkpoints,

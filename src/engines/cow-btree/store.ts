@@ -33,6 +33,7 @@ import type {
 } from '../../lease.js';
 import type { Manifest } from '../../manifest.js';
 import { freeRow } from '../../memory/pins.js';
+import type { HealthWatch, StoreHealth } from '../../metrics/health.js';
 import { type ShardMetrics, type StoreMetrics, shardMetrics } from '../../metrics/store-metrics.js';
 import type { ResolvedOptions } from '../../options.js';
 import { openGate } from '../../shard/gate.js';
@@ -52,6 +53,7 @@ export interface StoreParts {
   readonly time: TimeBase;
   readonly dispatcher: Dispatcher;
   readonly fence: Fence;
+  readonly health: HealthWatch;
   readonly shards: ShardPool;
   readonly maintenance: MaintenancePool;
   readonly checkpoints: Checkpoints;
@@ -209,6 +211,11 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
     return createHandle({ controls, slabs, hashSeed, valueEncoding, time });
   }
 
+  /** What is wrong with which shard now. The diagnostics channel `holdfast:health` tells it as it happens. */
+  health(): StoreHealth {
+    return this.#p.health.now;
+  }
+
   metrics(): StoreMetrics {
     const nowMs = this.#time.nowMs();
     const shards: ShardMetrics[] = this.#p.memory.controls.map((control) => shardMetrics(control, nowMs));
@@ -229,7 +236,7 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
    * shards' memory; the lock last, when nothing writes any more.
    */
   async #close(): Promise<void> {
-    const { dispatcher, checkpoints, maintenance, shards, lock, memory, readerRow } = this.#p;
+    const { dispatcher, health, checkpoints, maintenance, shards, lock, memory, readerRow } = this.#p;
     // Threads that are attached go by this: what they would read from now on may no longer be true.
     for (const control of memory.controls) control.raise(HEALTH_CLOSED);
     dispatcher.close();
@@ -239,6 +246,7 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
       await shards.stop();
     } finally {
       await maintenance.close();
+      health.close();
       freeRow(memory.controls, readerRow);
       await lock.release();
     }

@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { COUNT } from '../../../native-layout/node.js';
 import { type CowBtreeStore, type Grant, LeaseStoreError, openStore } from '../../../src/index.js';
+import { Control, readCommit } from '../../../src/memory/control.js';
+import { Slabs } from '../../../src/memory/slabs.js';
 import { long, scaled, seed, temporaryDirectory } from '../../support/env.js';
 import { Random } from '../../support/tree-random.js';
 
@@ -133,6 +136,7 @@ test('one shard that dies leaves the others alone', async () => {
     'calls that were made while it was down waited for the new thread',
   );
   await until(() => restarts(store) === 1);
+  assert.ok(store.health().ok);
   assert.equal(
     store.metrics().shards.map((shard) => shard.restarts),
     [0, 1],
@@ -146,6 +150,36 @@ test('a store closes while a shard is being replaced', async () => {
   const acquired = await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
   assert.ok(acquired.ok);
   void threads.at(-3)?.terminate();
+  await store.close();
+  const again = await openStore({ directory, onRestart: 'keep-deadlines' });
+  assert.is(again.get(key)?.token, acquired.lease.token);
+  await again.close();
+});
+
+test('memory that a dead thread left damaged is fenced off; the disk has it all', async () => {
+  const { store, directory, kill } = await opened(1);
+  const key = { type: 'chat', id: '1' };
+  const acquired = await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
+  assert.ok(acquired.ok);
+  const snapshot = store.snapshot();
+  const { shards, port } = store.handle();
+  port.close();
+  const control = new Control(shards[0].control);
+  const { leases } = readCommit(control, control.current);
+  const memory = new Slabs(shards[0].slabs);
+  memory.words[0][(leases & memory.mask) * memory.nodeWords + COUNT] = 7;
+  await kill(0);
+  await until(() => !store.health().ok);
+  assert.equal(store.health().shards[0].degraded, ['down']);
+  const isCorrupt = (error: LeaseStoreError) =>
+    error.code === 'ERR_HOLDFAST_CORRUPT' && /open it again/.test(error.message);
+  assert.throws(() => store.get(key), isCorrupt);
+  assert.throws(
+    () => snapshot.get(key),
+    (error: LeaseStoreError) => error.code === 'ERR_HOLDFAST_CLOSED',
+  );
+  const failure = await store.renew({ key, token: acquired.lease.token }).catch((error) => error);
+  assert.ok(isCorrupt(failure));
   await store.close();
   const again = await openStore({ directory, onRestart: 'keep-deadlines' });
   assert.is(again.get(key)?.token, acquired.lease.token);
