@@ -16,8 +16,8 @@ const PAUSE_MS = 50;
 const PAUSE_MS_MAX = 5000;
 /** A thread that lived for so long counts as sound. */
 const SOUND_AFTER_MS = 10_000;
-/** So many deaths in a row are no accident. */
-const DEATHS_MAX = 8;
+/** A shard that could not be taken over so many times in a row is given up. */
+const TRIES_MAX = 8;
 
 /** What becomes of shards while the store is open. */
 export interface ShardEvents {
@@ -106,44 +106,39 @@ export class ShardPool {
       this.#threads[shard] = undefined;
       this.#events.onDeath(shard, cause);
       const inRow = performance.now() - sinceMs > SOUND_AFTER_MS ? 1 : deaths + 1;
-      const replacing = this.#replace(shard, time, inRow, cause).catch((error) => {
+      const replacing = this.#replace(shard, time, inRow, 1, cause).catch((error) => {
         this.#events.onDown(shard, error);
       });
       this.#replacing.set(shard, replacing);
     });
   }
 
-  async #replace(shard: number, time: TimeBase, deaths: number, cause: unknown): Promise<void> {
+  /** `deaths`: how many there were in a row, for the pause; `tries`: how many since a thread last ran. */
+  async #replace(shard: number, time: TimeBase, deaths: number, tries: number, cause: unknown): Promise<void> {
     if (this.#stopping) throw downError(shard, 'while the store was being closed', cause);
     if ((this.#controls[shard].health & HEALTH_SYNC_FAILED) !== 0) {
       throw downError(shard, 'after a sync of its log had failed', cause);
     }
-    if (deaths > DEATHS_MAX) throw downError(shard, `${deaths} times in a row`, cause);
+    if (tries > TRIES_MAX) throw downError(shard, `and ${TRIES_MAX} others could not take over`, cause);
     if (deaths > 1) await sleep(Math.min(PAUSE_MS * 2 ** (deaths - 2), PAUSE_MS_MAX));
     const thread = this.#launch(shard);
     try {
       await thread.ask((api) => api.resume(time));
     } catch (error) {
-      return this.#resumeFailed(shard, thread, time, deaths, error);
+      await this.#expectReplaceable(thread, error);
+      return this.#replace(shard, time, deaths + 1, tries + 1, error);
     }
     this.#threads[shard] = thread;
     this.#watch(shard, thread, time, deaths);
     this.#events.onRestart(shard);
   }
 
-  /** The shard's memory is damaged, or its new thread died as well, or the disk stood in the way. */
-  async #resumeFailed(
-    shard: number,
-    thread: ShardThread,
-    time: TimeBase,
-    deaths: number,
-    error: unknown,
-  ): Promise<void> {
+  /** The new thread died as well, or the disk stood in its way: another may do better. With damaged memory, none would. */
+  async #expectReplaceable(thread: ShardThread, error: unknown): Promise<void> {
     // It may still run, and must not go on when the next one has taken over.
     await thread.stop().catch(() => {});
     thread.release();
     if (error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT') throw error;
-    return this.#replace(shard, time, deaths + 1, error);
   }
 }
 

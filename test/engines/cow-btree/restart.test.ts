@@ -82,7 +82,7 @@ test('shard threads that are killed under load are replaced; nothing acknowledge
   await until(() => acknowledged > 2000);
   const snapshot = store.snapshot({ maxAgeMs: 600_000 });
   const seen = [...snapshot.range()];
-  const rounds = scaled(5, 40);
+  const rounds = scaled(5, 12);
   for (let round = 0; round < rounds; round++) {
     await sleep(random.below(30));
     const done = acknowledged;
