@@ -50,6 +50,10 @@ export async function runShard({ config, port }: ShardTask): Promise<Answer<void
     await new Promise((resolve) => setImmediate(resolve));
     await shard.run();
     return answer(() => shard.close());
+  } catch (error) {
+    // The thread may serve again, and must not keep what the next writer of the log does not know of.
+    shard.abandon();
+    throw error;
   } finally {
     port.close();
   }

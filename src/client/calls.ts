@@ -35,11 +35,11 @@ export class Calls {
     target.complete(completion, this.#indexes[call]);
   }
 
-  /** Fails every call to a shard. */
-  failShard(shard: number, error: Error): void {
+  /** Fails every call to a shard but those in `except`. */
+  failShard(shard: number, error: Error, except: ReadonlySet<number>): void {
     for (let call = 0; call < this.#targets.length; call++) {
       const target = this.#targets[call];
-      if (target === undefined || this.#shards[call] !== shard) continue;
+      if (target === undefined || this.#shards[call] !== shard || except.has(call)) continue;
       this.#drop(call);
       target.fail(error, this.#indexes[call]);
     }

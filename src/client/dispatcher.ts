@@ -7,6 +7,8 @@ import type { Prepared } from './prepared.js';
 import { Pump } from './pump.js';
 import type { Outgoing } from './request-writer.js';
 
+const NOBODY: ReadonlySet<number> = new Set();
+
 /** Requests to mailboxes, completions to their callers, and the bound on how many may be under way. */
 export class Dispatcher {
   readonly #mailboxes: readonly Mailbox[];
@@ -33,6 +35,11 @@ export class Dispatcher {
 
   get shards(): number {
     return this.#mailboxes.length;
+  }
+
+  /** Whether it takes no more requests. */
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** Operations under way. */
@@ -88,23 +95,30 @@ export class Dispatcher {
     });
   }
 
-  /** Fails what is under way to a shard whose thread died. What is posted meanwhile waits for {@link resumeShard}. */
+  /**
+   * Fails what a thread that died had been sent and had not answered. What had found no room so far, and what is posted
+   * meanwhile, waits for {@link resumeShard}.
+   */
   failShard(shard: number, error: LeaseStoreError): void {
-    this.#mailboxes[shard].hold();
-    this.#calls.failShard(shard, error);
+    const mailbox = this.#mailboxes[shard];
+    mailbox.hold(this.#calls);
+    this.#calls.failShard(shard, error, mailbox.waiting);
     this.#tellIdle();
   }
 
   /** The shard has a new thread: what waited for it goes on its way. */
   resumeShard(shard: number): void {
+    this.#down[shard] = undefined;
     this.#mailboxes[shard].resume();
     this.#pump.start();
   }
 
-  /** The shard gets no new thread: what waited fails, and so does whatever comes. */
+  /** The shard gets no new thread, for now or for good: what waited fails, and so does whatever comes. */
   dropShard(shard: number, error: LeaseStoreError): void {
     this.#down[shard] = error;
-    this.failShard(shard, error);
+    this.#mailboxes[shard].drop();
+    this.#calls.failShard(shard, error, NOBODY);
+    this.#tellIdle();
   }
 
   #drain(): boolean {

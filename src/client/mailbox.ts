@@ -67,15 +67,24 @@ export class Mailbox {
   }
 
   /**
-   * The thread that read this ring is gone: what was sent is never carried out, and what is posted from now on waits for
-   * {@link resume}.
+   * The thread that read this ring is gone: what it answered is handed out, and what it did not answer of the ring is never
+   * carried out. What never was in the ring, and what is posted from now on, waits for {@link resume}.
    */
-  hold(): void {
+  hold(calls: Calls): void {
     this.#held = true;
-    this.#backlog = [];
+    this.drain(calls);
     // What was written and not yet shown must not be found by the next thread, which drops all that it can see.
     this.#requests.publish();
-    this.#completions.discard();
+  }
+
+  /** Calls that wait for room in the ring, or for somebody to read it. */
+  get waiting(): ReadonlySet<number> {
+    return new Set(this.#backlog.map((record) => record[REQUEST_CALL]));
+  }
+
+  /** Nobody will read the ring: nothing waits any more. */
+  drop(): void {
+    this.#backlog = [];
   }
 
   /** Another thread reads the ring, and has dropped what was in it. */

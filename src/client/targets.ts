@@ -67,7 +67,8 @@ export class Batch<R> implements Target {
   }
 }
 
-function failedWith(error: Error): Failed {
+/** The result of one operation of a batch that went wrong by itself. */
+export function failedWith(error: Error): Failed {
   return { ok: false, reason: 'failed', error };
 }
 

@@ -30,11 +30,11 @@ import type {
 } from '../lease.js';
 import type { ValueCodec } from '../value-codec.js';
 import type { Completion } from './completion.js';
-import type { Dispatcher } from './dispatcher.js';
+import { closedError, type Dispatcher } from './dispatcher.js';
 import { Prepared } from './prepared.js';
 import { Outgoing } from './request-writer.js';
 import type { Router } from './router.js';
-import { Batch, readAcquired, readReleased, readRenewed, Single } from './targets.js';
+import { Batch, failedWith, readAcquired, readReleased, readRenewed, Single } from './targets.js';
 
 /** Operations of a batch that are under way at a time: enough to keep every shard busy, few enough to stay in cache. */
 const WINDOW = 8192;
@@ -214,6 +214,11 @@ export class Writes<V> implements LeaseWrites<V> {
   async #sendAll<R>(prepared: Prepared, read: (completion: Completion, index: number) => R): Promise<(R | Failed)[]> {
     const results: (R | Failed)[] = [];
     for (let from = 0; from < prepared.size; from += WINDOW) {
+      if (from > 0 && this.#dispatcher.isClosed) {
+        // What was sent before has its results; the rest fails by itself.
+        for (let i = from; i < prepared.size; i++) results.push(failedWith(closedError()));
+        return results;
+      }
       const count = Math.min(WINDOW, prepared.size - from);
       const batch = new Batch<R>(count, from === 0 ? read : (completion, i) => read(completion, from + i));
       for (let i = 0; i < count; i++) this.#dispatcher.postPrepared(prepared, from + i, batch, i);
@@ -238,7 +243,14 @@ export class Writes<V> implements LeaseWrites<V> {
     const out = this.#out.set(op, undefined);
     if (owner !== undefined) out.owner = owner;
     const batch = new Batch<R>(this.#dispatcher.shards, read);
-    for (let shard = 0; shard < this.#dispatcher.shards; shard++) this.#dispatcher.post(shard, out, batch, shard);
+    for (let shard = 0; shard < this.#dispatcher.shards; shard++) {
+      try {
+        this.#dispatcher.post(shard, out, batch, shard);
+      } catch (error) {
+        // What was posted to others is sent, and waited for, all the same.
+        batch.fail(error as LeaseStoreError, shard);
+      }
+    }
     this.#dispatcher.sendAll();
     return batch.promise;
   }

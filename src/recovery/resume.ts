@@ -1,8 +1,9 @@
 import type { FileSystem } from '../io/file-system.js';
 import { NodeAllocator } from '../memory/allocator.js';
 import type { Commits } from '../memory/commits.js';
+import type { Commit } from '../memory/control.js';
 import type { Slabs } from '../memory/slabs.js';
-import { LeaseTable, type Roots } from '../table/lease-table.js';
+import { LeaseTable } from '../table/lease-table.js';
 import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
 import { reachTree } from '../tree/reach.js';
 import { scanWal, type WalScan } from '../wal/reader.js';
@@ -17,8 +18,6 @@ export interface ResumeOptions {
   readonly owner: LogOwner;
   readonly slabs: Slabs;
   readonly commits: Commits;
-  /** The highest token ceiling that the dead thread told of. */
-  readonly tokenCeiling: number;
 }
 
 /** A shard's state, ready for a new writer. */
@@ -42,7 +41,7 @@ export interface Resumed {
  * @throws TreeDamage if the published commit does not hold together
  */
 export function resumeShard(options: ResumeOptions): Resumed {
-  const { files, directory, owner, slabs, commits, tokenCeiling } = options;
+  const { files, directory, owner, slabs, commits } = options;
   const { published } = commits;
   const live = new NodeSet(slabs.capacity);
   let highest = 0;
@@ -56,7 +55,8 @@ export function resumeShard(options: ResumeOptions): Resumed {
   allocator.adopt((id) => live.has(id), highest, held);
   const table = new LeaseTable(slabs, allocator, published);
   const keepAll = (): void => {};
-  const replay = new Replay(table, slabs, allocator, Math.max(published.token, tokenCeiling), keepAll);
+  // No token beyond the published commit and the log behind it was ever seen, whatever the ceiling.
+  const replay = new Replay(table, slabs, allocator, published.token, keepAll);
   const scan = scanWal(files, directory, { ...owner, fromLsn: published.lsn, visitor: replay });
   return {
     allocator,
@@ -68,24 +68,32 @@ export function resumeShard(options: ResumeOptions): Resumed {
   };
 }
 
-/** The nodes that only older commits need, by the youngest pinned commit that does. */
+/**
+ * The nodes that only older commits need, by the youngest pinned commit that does.
+ *
+ * A reader that lost its core between reading `current` and pinning it may have its pin on a slot that is in other hands
+ * by now, and finds out when it goes on. A slot that was being filled names a commit that was never published; of one
+ * whose turn is over, the nodes may be another commit's. Neither is what anybody reads.
+ */
 function heldByReaders(slabs: Slabs, commits: Commits, reach: (id: number) => boolean): ReadonlyMap<number, number[]> {
   const held = new Map<number, number[]>();
-  const youngestFirst = commits.pinned().sort((a, b) => b.commit - a.commit);
-  for (const { commit, ...roots } of youngestFirst) {
+  const { commit: published } = commits.published;
+  const older = commits.pinned().filter(({ commit }) => commit < published);
+  for (const pinned of older.sort((a, b) => b.commit - a.commit)) {
     const nodes: number[] = [];
-    reachCommit(slabs, roots, (id) => {
+    reachCommit(slabs, pinned, (id) => {
       const isNew = reach(id);
       if (isNew) nodes.push(id);
       return isNew;
     });
-    if (nodes.length > 0) held.set(commit, nodes);
+    if (nodes.length > 0) held.set(pinned.commit, nodes);
   }
   return held;
 }
 
-function reachCommit(slabs: Slabs, roots: Roots, reach: (id: number) => boolean): void {
-  reachTree(slabs, LEASES, roots.leases, reach);
-  reachTree(slabs, OWNERS, roots.owners, reach);
-  reachTree(slabs, NAMES, roots.names, reach);
+function reachCommit(slabs: Slabs, pinned: Commit, reach: (id: number) => boolean): void {
+  const { commit, leases, owners, names } = pinned;
+  reachTree(slabs, LEASES, leases, commit, reach);
+  reachTree(slabs, OWNERS, owners, commit, reach);
+  reachTree(slabs, NAMES, names, commit, reach);
 }

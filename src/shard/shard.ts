@@ -159,7 +159,6 @@ export class Shard {
         owner: { shard, storeId },
         slabs: this.#slabs,
         commits: new Commits(control),
-        tokenCeiling: counters.get(AT.tokenCeiling),
       }),
     );
     this.#begin(resumed, { time, onRestart: 'keep-deadlines' }, counters);
@@ -183,12 +182,17 @@ export class Shard {
       storeMs: recovered.lastStoreMs,
       salt: random(),
     });
-    // A log starts with a segment without records; left in place, it would pass for a whole log if all others were lost.
-    const [first] = recovered.scan.segments;
-    if (first !== undefined) dropSegmentsBelow(files, directory, first.firstLsn - 1);
     const tokens = new TokenSource(recovered.tokenFloor);
     const frame = new FrameBuilder();
-    writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());
+    try {
+      // A log starts with a segment without records; left in place, it would pass for a whole log if all others were lost.
+      const [first] = recovered.scan.segments;
+      if (first !== undefined) dropSegmentsBelow(files, directory, first.firstLsn - 1);
+      writeOpening(recovered, order, this.#slabs, wal, frame, tokens, nowMs());
+    } catch (error) {
+      wal.close();
+      throw error;
+    }
     const log = new LogKeeper(this.#control, wal, new Bell(this.#config.bell), counters, random, segmentBytesMax);
     this.#assemble(recovered, log, frame, tokens, counters, nowMs, durability);
   }
@@ -258,6 +262,11 @@ export class Shard {
     } finally {
       log.close();
     }
+  }
+
+  /** Lets go of the files, as the end of its thread would. */
+  abandon(): void {
+    this.#loop?.log.close();
   }
 
   get #running(): LoopParts {

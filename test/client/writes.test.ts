@@ -5,7 +5,7 @@ import { HEALTH_SYNC_FAILED } from '../../native-layout/shard-control.js';
 import { Dispatcher } from '../../src/client/dispatcher.js';
 import { Router } from '../../src/client/router.js';
 import { Writes } from '../../src/client/writes.js';
-import type { LeaseStoreError } from '../../src/errors.js';
+import { LeaseStoreError } from '../../src/errors.js';
 import type { Lease } from '../../src/lease.js';
 import { ClientBell } from '../../src/mailbox/client-bell.js';
 import { valueCodec } from '../../src/value-codec.js';
@@ -17,7 +17,9 @@ const TTL_MS = 3_600_000;
 /** Two real shards in this thread, and the calling side of a store over them. */
 function twoShards() {
   const clock = new HandClock();
-  const shards = [0, 1].map(() => ShardDriver.open({ files: new FaultFileSystem(), clock, ringBytes: 1 << 20 }));
+  const shards = [0, 1].map(() =>
+    ShardDriver.open({ files: new FaultFileSystem(), clock, ringBytes: 1 << 20, memoryBytes: 1 << 25 }),
+  );
   const bell = new ClientBell(shards[0].config.clientBell);
   const dispatcher = new Dispatcher(
     shards.map(({ mailbox }) => mailbox),
@@ -55,7 +57,7 @@ function twoShards() {
         })),
       ),
     );
-  return { shards, writes, clock, settled, failure, take };
+  return { shards, dispatcher, writes, clock, settled, failure, take };
 }
 
 test('a releaseOwner that one shard refuses is not called unapplied if another has released', async () => {
@@ -70,6 +72,80 @@ test('a releaseOwner that one shard refuses is not called unapplied if another h
   assert.ok(shards[1].leases().size > 0);
   const nothing = await failure(writes.releaseOwner('node-1'));
   assert.is(nothing.outcome, 'not-applied', 'this time nothing was changed');
+});
+
+test('a batch that a close cuts off keeps the results of what was sent before', async () => {
+  const { shards, dispatcher, writes, settled } = twoShards();
+  const size = 10_000;
+  const call = writes.acquireMany(
+    Array.from({ length: size }, (_, i) => ({ key: { type: 'a', id: `k${i}` }, owner: 'n', ttlMs: TTL_MS })),
+  );
+  dispatcher.close();
+  const results = await settled(call);
+  assert.is(results.length, size);
+  const stored = shards.reduce((sum, shard) => sum + shard.leases().size, 0);
+  assert.is(results.filter(({ ok }) => ok).length, stored);
+  assert.ok(stored > 0);
+  for (const result of results.slice(stored)) {
+    assert.ok(!result.ok && result.reason === 'failed');
+    const { code, outcome } = result.error as LeaseStoreError;
+    assert.equal([code, outcome], ['ERR_HOLDFAST_CLOSED', 'not-applied']);
+  }
+});
+
+const died = (): LeaseStoreError => new LeaseStoreError('ERR_HOLDFAST_SHARD_RESTARTED', 'died', { outcome: 'unknown' });
+
+test('of the calls to a shard that dies those fail that it had been sent; the rest wait for the next thread', async () => {
+  const { shards, dispatcher, writes, settled } = twoShards();
+  const calls = writes.acquireMany(
+    Array.from({ length: 8000 }, (_, i) => ({
+      key: { type: 'a', id: `k${i}` },
+      owner: 'n',
+      ttlMs: TTL_MS,
+      value: 'v'.repeat(1000),
+    })),
+  );
+  dispatcher.failShard(0, died());
+  const late = Array.from({ length: 20 }, (_, i) =>
+    writes.acquire({ type: 'late', id: `${i}` }, { owner: 'n', ttlMs: TTL_MS }),
+  );
+  shards[0].replace();
+  dispatcher.resumeShard(0);
+  const results = await settled(calls);
+  for (const { ok } of await settled(Promise.all(late))) assert.ok(ok, 'a call made while it was dead');
+  const failed = results.flatMap((result) => (!result.ok && result.reason === 'failed' ? [result.error] : []));
+  assert.ok(failed.length > 0 && results.filter(({ ok }) => ok).length > 4000);
+  for (const error of failed) assert.is((error as LeaseStoreError).code, 'ERR_HOLDFAST_SHARD_RESTARTED');
+});
+
+test('answers that a shard gave before it died are handed out', async () => {
+  const { shards, dispatcher, writes } = twoShards();
+  const calls = Promise.allSettled(
+    Array.from({ length: 20 }, (_, i) => writes.acquire({ type: 'a', id: `k${i}` }, { owner: 'n', ttlMs: TTL_MS })),
+  );
+  for (const { shard } of shards) while (shard.step());
+  for (const shard of shards.keys()) dispatcher.failShard(shard, died());
+  for (const { status } of await calls) assert.is(status, 'fulfilled');
+});
+
+test('a shard that cannot be taken over for now fails calls typed, and takes them again once it has been', async () => {
+  const { shards, dispatcher, writes, settled, failure } = twoShards();
+  const keys = Array.from({ length: 40 }, (_, i) => ({ key: { type: 'a', id: `k${i}` }, owner: 'n', ttlMs: TTL_MS }));
+  dispatcher.failShard(0, died());
+  const waiting = writes.acquireMany(keys);
+  const full = new LeaseStoreError('ERR_HOLDFAST_DISK_FULL', 'full', { retryable: true });
+  dispatcher.dropShard(0, full);
+  const failed = (await settled(waiting)).filter((result) => !result.ok && result.reason === 'failed');
+  assert.ok(failed.length > 0);
+  for (const result of failed) assert.is((result as { error?: unknown }).error, full);
+  assert.is(await failure(writes.releaseOwner('nobody')), full);
+  shards[0].replace();
+  dispatcher.resumeShard(0);
+  for (const { ok } of await settled(writes.acquireMany(keys))) assert.ok(ok);
+  assert.is(
+    shards.reduce((sum, shard) => sum + shard.leases().size, 0),
+    keys.length,
+  );
 });
 
 function* leases(count: number, bad = -1): Generator<Lease<string>> {

@@ -1,7 +1,19 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
-import { COUNT } from '../../native-layout/node.js';
+import { setU53 } from '../../native-layout/lease-record.js';
+import { BIRTH, COUNT } from '../../native-layout/node.js';
+import {
+  COMMIT_SLOTS,
+  commitSlotIndex,
+  ROW_HIGH,
+  ROW_PINS,
+  rowIndex,
+  SLOT_COMMIT,
+  SLOT_LEASES,
+  SLOT_NAMES,
+  SLOT_OWNERS,
+} from '../../native-layout/shard-control.js';
 import { readCommit } from '../../src/memory/control.js';
 import { claimRow, PinRow } from '../../src/memory/pins.js';
 import { AT } from '../../src/metrics/counters.js';
@@ -151,6 +163,88 @@ test('snapshots that were pinned before a death stay as they were, and their nod
   assert.ok(driver.control.doubles[AT.nodesRetired] < 200, 'nothing is kept for readers that are gone');
 });
 
+/** A reader that lost its core before it could see that its pin came too late. */
+function pinLate(driver: ShardDriver, slot: number): { letGo: () => void } {
+  const row = rowIndex(claimRow([driver.control]));
+  driver.control.signed[row + ROW_HIGH] = 1;
+  driver.control.signed[row + ROW_PINS] = slot + 1;
+  return {
+    letGo: () => {
+      driver.control.signed[row + ROW_PINS] = 0;
+    },
+  };
+}
+
+test('a pin that came too late, on a slot that the dead thread was filling, holds nothing', () => {
+  const { driver } = opened();
+  for (let i = 0; i < 300; i++) driver.acquire(`chat/${i}`, 'node-1', TTL_MS);
+  driver.settle();
+  const before = driver.leases();
+  const slot = (driver.control.current + 1) % COMMIT_SLOTS;
+  const at = commitSlotIndex(slot);
+  setU53(driver.control.words, at + SLOT_COMMIT, driver.published.commit + 1);
+  for (const root of [SLOT_LEASES, SLOT_OWNERS, SLOT_NAMES]) driver.control.words[at + root] = 0xfffffff0;
+  pinLate(driver, slot);
+  driver.replace();
+  assert.equal(driver.leases(), before);
+  expectNoLostNode(driver);
+});
+
+test('a pin that came too late, on a commit whose nodes are in other hands, holds those of them that still are its own', () => {
+  const { driver } = opened();
+  for (let i = 0; i < 300; i++) driver.acquire(`chat/${i}`, 'node-1', TTL_MS, { value: 'v'.repeat(50) });
+  driver.settle();
+  const old = driver.control.current;
+  const { leases: oldRoot } = driver.published;
+  for (const [key, { token }] of driver.leases()) driver.renew(key, token);
+  driver.settle();
+  assert.is.not(driver.published.leases, oldRoot);
+  // The dead thread had the root in its hands.
+  const words = driver.slabs.words[oldRoot >>> driver.slabs.shift];
+  const at = (oldRoot & driver.slabs.mask) * driver.slabs.nodeWords;
+  setU53(words, at + BIRTH, driver.published.commit + 1);
+  words[at + COUNT] = 0xffffffff;
+  const late = pinLate(driver, old);
+  const before = driver.leases();
+  driver.replace();
+  assert.equal(driver.leases(), before);
+  late.letGo();
+  for (let round = 0; round < 5; round++) {
+    for (const [key, { token }] of driver.leases()) driver.renew(key, token);
+    driver.settle();
+  }
+  expectNoLostNode(driver);
+  assert.ok(driver.control.doubles[AT.nodesRetired] < 100);
+});
+
+test('replacing a thread does not move tokens ahead of the clock, however often it happens', () => {
+  const { driver, clock } = opened();
+  for (let round = 0; round < 20; round++) {
+    clock.advance(1);
+    driver.answer(driver.acquire(`chat/${round}`, 'node-1', TTL_MS));
+    driver.replace();
+  }
+  const { token } = driver.answer(driver.acquire('chat/last', 'node-1', TTL_MS));
+  assert.ok(token <= (driver.nowMs + 100) * 1000, `${token / 1000 - driver.nowMs} ms ahead`);
+});
+
+test('a full disk stands in the way of a takeover only while it is full', () => {
+  const { driver, files } = opened();
+  driver.answer(driver.acquire('chat/1', 'node-1', TTL_MS));
+  const { openFiles } = files;
+  files.inject({ code: 'ENOSPC', operation: 'write', times: 3 });
+  for (let tries = 0; tries < 3; tries++) {
+    assert.throws(
+      () => driver.replace(),
+      (error: { code?: string }) => error.code === 'ERR_HOLDFAST_DISK_FULL',
+    );
+  }
+  driver.replace();
+  assert.ok(driver.leases().has('chat/1'));
+  assert.is(driver.answer(driver.acquire('chat/2', 'node-1', TTL_MS)).status, mail.STATUS_OK);
+  assert.is(files.openFiles, openFiles + 1, 'only the first thread, which was not told, left its log open');
+});
+
 test('requests that the dead thread had not taken are never carried out', () => {
   const { driver } = opened();
   driver.answer(driver.acquire('chat/1', 'node-1', TTL_MS));
@@ -167,7 +261,7 @@ test('requests that the dead thread had not taken are never carried out', () => 
 
 test('what is posted while there is no thread waits for the next one', () => {
   const { driver } = opened();
-  driver.mailbox.hold();
+  driver.mailbox.hold(driver.calls);
   const early = driver.acquire('chat/1', 'node-1', TTL_MS);
   driver.mailbox.send();
   assert.not.ok(driver.shard.step());

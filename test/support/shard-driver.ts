@@ -216,7 +216,7 @@ export class ShardDriver {
   replace(): void {
     const { clock } = this.options;
     clock.looksUntilDeath = Number.POSITIVE_INFINITY;
-    this.mailbox.hold();
+    this.mailbox.hold(this.calls);
     this.shard = this.#newShard();
     this.shard.resume({ storeMs: this.nowMs, monotonicMs: clock.monotonicMs() });
     this.mailbox.resume();
