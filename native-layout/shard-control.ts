@@ -35,6 +35,7 @@ const SEGMENT_AT = f.cell64('segment that the written LSN is in');
 f.align(LINE);
 const DURABLE_LSN_AT = f.cell64('LSN known to be on the disk');
 const SYNC_WANTED_AT = f.cell64('LSN that somebody waits for');
+const SYNCING_AT = f.u32('syncing: 1 while the sync thread syncs the log');
 f.align(LINE);
 
 /**
@@ -131,6 +132,8 @@ export const WRITTEN_LSN = WRITTEN_LSN_AT / 8;
 export const SEGMENT = SEGMENT_AT / 8;
 export const DURABLE_LSN = DURABLE_LSN_AT / 8;
 export const SYNC_WANTED = SYNC_WANTED_AT / 8;
+/** Word index. */
+export const SYNCING = word(SYNCING_AT);
 
 /** Index into a Float64Array over the block. */
 export function counterIndex(name: Counter): number {

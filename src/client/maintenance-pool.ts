@@ -1,25 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
-import type { Control } from '../memory/control.js';
-import type { SavedCheckpoint } from '../shard/checkpoint-order.js';
+import { LeaseStoreError } from '../errors.js';
+import { Control } from '../memory/control.js';
 import { Bell } from '../shard/bell.js';
-import type { CheckpointOrder } from '../shard/checkpoint-order.js';
+import type { CheckpointOrder, SavedCheckpoint } from '../shard/checkpoint-order.js';
 import { type Answer, unwrap } from '../shard/control-api.js';
+import { settleDeadCheckpoint, settleDeadSync } from '../shard/dead-thread.js';
 
 const WORKER = new URL('../../workers/maintenance.js', import.meta.url);
 
-/** The threads beside the shards: one that syncs their logs, one for checkpoints and backups. */
+/** A sync thread that dies is replaced after a pause, twice as long each time until one lives for long. */
+const PAUSE_MS = 20;
+const PAUSE_MS_MAX = 1000;
+const SOUND_AFTER_MS = 10_000;
+
+interface MaintainedLog {
+  readonly control: Control;
+  /** Directory of the shard. */
+  readonly directory: string;
+}
+
+/** The threads beside the shards: one that syncs their logs, one for checkpoints and backups. Either is replaced if it dies. */
 export class MaintenancePool {
   readonly #pool: Piscina;
+  readonly #bellMemory: SharedArrayBuffer;
   readonly #bell: Bell;
-  readonly #syncing: Promise<unknown>;
+  readonly #intervalMs: number;
+  readonly #logs: readonly MaintainedLog[];
+  readonly #syncing: Promise<void>;
   readonly #loaded: Promise<unknown>;
 
-  constructor(
-    bell: SharedArrayBuffer,
-    intervalMs: number,
-    logs: readonly { readonly control: Control; readonly directory: string }[],
-    onDeath: (error: unknown) => void,
-  ) {
+  constructor(bell: SharedArrayBuffer, intervalMs: number, logs: readonly MaintainedLog[]) {
     this.#pool = new Piscina({
       filename: WORKER.href,
       name: 'runMaintenance',
@@ -28,19 +39,21 @@ export class MaintenancePool {
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
+    // A thread that dies between two tasks is replaced by the pool, and is nobody's loss.
+    this.#pool.on('error', () => {});
+    this.#bellMemory = bell;
     this.#bell = new Bell(bell);
-    const plain = logs.map(({ control, directory }) => ({ control: control.buffer, directory }));
-    this.#syncing = this.#pool.run({ kind: 'sync', bell, intervalMs, logs: plain });
-    this.#syncing.catch(onDeath);
+    this.#intervalMs = intervalMs;
+    this.#logs = logs;
+    this.#syncing = this.#keepSyncing();
     // The sync task never ends, so this one is taken by the other thread.
     this.#loaded = this.#pool.run({ kind: 'hello' });
-    this.#loaded.catch(onDeath);
+    this.#loaded.catch(() => {});
   }
 
   /** One checkpoint at a time: they share the thread's reader row. */
   async checkpoint(order: CheckpointOrder): Promise<SavedCheckpoint> {
-    const answer: Answer<SavedCheckpoint> = await this.#pool.run({ kind: 'checkpoint', ...order });
-    return unwrap(answer);
+    return unwrap(await this.#runCheckpoint(order));
   }
 
   /** Lets what runs finish, and ends the threads. */
@@ -48,7 +61,38 @@ export class MaintenancePool {
     // Node aborts the whole process if a thread is terminated while it loads its modules.
     await this.#loaded.catch(() => {});
     this.#bell.stop();
-    await this.#syncing.catch(() => {});
+    await this.#syncing;
     await this.#pool.destroy();
+  }
+
+  async #runCheckpoint(order: CheckpointOrder): Promise<Answer<SavedCheckpoint>> {
+    try {
+      return await this.#pool.run({ kind: 'checkpoint', ...order });
+    } catch (cause) {
+      // It could not tidy up itself.
+      settleDeadCheckpoint(new Control(order.control), order.row, order.replaces);
+      throw new LeaseStoreError(
+        'ERR_HOLDFAST_IO',
+        `the thread that wrote shard ${order.shard} to ${order.directory} died; what it wrote counts for nothing, try again`,
+        { retryable: true, cause },
+      );
+    }
+  }
+
+  /** Ends when the bell says stop. */
+  async #keepSyncing(): Promise<void> {
+    const logs = this.#logs.map(({ control, directory }) => ({ control: control.buffer, directory }));
+    const controls = this.#logs.map(({ control }) => control);
+    for (let deaths = 0; ; ) {
+      const sinceMs = performance.now();
+      try {
+        await this.#pool.run({ kind: 'sync', bell: this.#bellMemory, intervalMs: this.#intervalMs, logs });
+        return;
+      } catch {
+        settleDeadSync(controls);
+      }
+      if (performance.now() - sinceMs > SOUND_AFTER_MS) deaths = 0;
+      await sleep(Math.min(PAUSE_MS * 2 ** deaths++, PAUSE_MS_MAX));
+    }
   }
 }

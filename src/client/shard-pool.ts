@@ -25,6 +25,8 @@ export interface ShardEvents {
   readonly onDeath: (shard: number, cause: unknown) => void;
   /** Another thread has taken over. */
   readonly onRestart: (shard: number) => void;
+  /** None can for now, because something is full; it is tried again until there is room. */
+  readonly onBlocked: (shard: number, error: LeaseStoreError) => void;
   /** None could. */
   readonly onDown: (shard: number, error: LeaseStoreError) => void;
 }
@@ -56,6 +58,8 @@ export class ShardPool {
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
+    // A thread that dies between two tasks is replaced by the pool, and is nobody's loss.
+    this.#pool.on('error', () => {});
     this.#threads = configs.map((_, shard) => this.#launch(shard));
   }
 
@@ -126,7 +130,9 @@ export class ShardPool {
       await thread.ask((api) => api.resume(time));
     } catch (error) {
       await this.#expectReplaceable(thread, error);
-      return this.#replace(shard, time, deaths + 1, tries + 1, error);
+      const blocked = isFull(error);
+      if (blocked) this.#events.onBlocked(shard, error);
+      return this.#replace(shard, time, deaths + 1, blocked ? tries : tries + 1, error);
     }
     this.#threads[shard] = thread;
     this.#watch(shard, thread, time, deaths);
@@ -140,6 +146,12 @@ export class ShardPool {
     thread.release();
     if (error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT') throw error;
   }
+}
+
+/** Neither a full disk nor full memory stays so for ever: what is wrong goes away without anybody opening the store again. */
+function isFull(error: unknown): error is LeaseStoreError {
+  if (!(error instanceof LeaseStoreError)) return false;
+  return error.code === 'ERR_HOLDFAST_DISK_FULL' || error.code === 'ERR_HOLDFAST_FULL';
 }
 
 function downError(shard: number, when: string, cause: unknown): LeaseStoreError {

@@ -129,12 +129,17 @@ export function takeRow(controls: readonly Control[], row: number): boolean {
   return Atomics.compareExchange(controls[0].signed, at, layout.ROW_CLAIMED, layout.ROW_TAKEN) === layout.ROW_CLAIMED;
 }
 
+/** Drops the pins that a thread left in a row which another will go on with. */
+export function dropPins(control: Control, row: number): void {
+  const at = layout.rowIndex(row) + layout.ROW_PINS;
+  for (let i = 0; i < layout.PINS_PER_ROW; i++) Atomics.store(control.signed, at + i, 0);
+}
+
 /** Gives a row back and drops whatever pins its thread left, as when that thread has ended. */
 export function freeRow(controls: readonly Control[], row: number): void {
   // The first control's word is the claim; it goes last, when no pin of the old owner is left anywhere.
   for (const control of [...controls].reverse()) {
-    const at = layout.rowIndex(row);
-    for (let i = 0; i < layout.PINS_PER_ROW; i++) Atomics.store(control.signed, at + layout.ROW_PINS + i, 0);
-    Atomics.store(control.signed, at + layout.ROW_ATTACHED, 0);
+    dropPins(control, row);
+    Atomics.store(control.signed, layout.rowIndex(row) + layout.ROW_ATTACHED, 0);
   }
 }

@@ -62,6 +62,7 @@ export class BackgroundSync {
     // The shard names a new segment before it says that anything is written in it, and the old one is synced by then.
     const written = control.lsn(layout.WRITTEN_LSN);
     const segment = control.lsn(layout.SEGMENT);
+    Atomics.store(control.signed, layout.SYNCING, 1);
     try {
       if (entry.open?.segment !== segment) {
         entry.open?.file.close();
@@ -72,6 +73,7 @@ export class BackgroundSync {
     } catch {
       control.raise(layout.HEALTH_SYNC_FAILED);
     }
+    Atomics.store(control.signed, layout.SYNCING, 0);
     ringDoorbell(control);
     return true;
   }

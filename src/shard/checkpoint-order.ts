@@ -1,5 +1,6 @@
 import * as layout from '../../native-layout/shard-control.js';
 import { LeaseStoreError } from '../errors.js';
+import { removeTemporaries } from '../checkpoint/files.js';
 import type { FileSystem } from '../io/file-system.js';
 import { Control, readCommit } from '../memory/control.js';
 import { PinRow } from '../memory/pins.js';
@@ -39,6 +40,8 @@ export function checkpointShard(files: FileSystem, order: CheckpointOrder): Save
     const commit = readCommit(control, pins.slot(pin));
     const untilDurable = (lsn: number) => waitUntilDurable(control, new Bell(order.bell), lsn);
     const save = order.replaces ? saveCheckpoint : writeCheckpoint;
+    // Of a thread that died on the way; there is one checkpoint at a time.
+    if (order.replaces) removeTemporaries(files, directory);
     const saved = save(files, directory, { shard, storeId }, slabs, commit, untilDurable);
     if (order.replaces) {
       control.doubles[AT.walBytesAtCheckpoint] = walBytes;
@@ -65,6 +68,12 @@ function waitUntilDurable(control: Control, bell: Bell, lsn: number): void {
       throw new LeaseStoreError(
         'ERR_HOLDFAST_IO',
         'the log could not be synced, so its checkpoint would be ahead of it',
+      );
+    }
+    if ((control.health & layout.HEALTH_DOWN) !== 0) {
+      throw new LeaseStoreError(
+        'ERR_HOLDFAST_IO',
+        'the thread of the shard died before it told of its last write, so the checkpoint would be ahead of the log',
       );
     }
     bell.ring();

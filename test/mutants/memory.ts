@@ -113,7 +113,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a dead thread’s pins stay',
     file: 'src/memory/pins.ts',
-    from: 'for (let i = 0; i < layout.PINS_PER_ROW; i++) Atomics.store(control.signed, at + layout.ROW_PINS + i, 0);',
+    from: 'for (let i = 0; i < layout.PINS_PER_ROW; i++) Atomics.store(control.signed, at + i, 0);',
     to: '',
     killedBy: ['memory/pins'],
   },

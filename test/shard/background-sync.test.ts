@@ -9,6 +9,7 @@ import {
 } from '../../native-layout/shard-control.js';
 import { Control } from '../../src/memory/control.js';
 import { BackgroundSync } from '../../src/shard/background-sync.js';
+import { settleDeadSync } from '../../src/shard/dead-thread.js';
 import { Bell } from '../../src/shard/bell.js';
 import { segmentPath } from '../../src/wal/segment.js';
 import { seed } from '../support/env.js';
@@ -108,6 +109,36 @@ test('a failure is final for its shard, whatever failed, and for no other', () =
     assert.ok(sync.syncAll());
     assert.equal(controls.map(durable), [0, 6]);
   }
+});
+
+test('a thread that dies during a sync has failed it; the other logs go on with the next thread', () => {
+  const { files, controls, sync } = logs(2);
+  for (const [shard, control] of controls.entries()) write(files, control, shard, 3);
+  sync.syncAll();
+  settleDeadSync(controls);
+  assert.equal(
+    controls.map(({ health }) => health),
+    [0, 0],
+    'between two syncs nothing is lost',
+  );
+  write(files, controls[1], 1, 6);
+  files.beforeStep = () => {
+    files.beforeStep = undefined;
+    settleDeadSync(controls);
+    throw new Error('the thread is gone');
+  };
+  sync.syncAll();
+  assert.equal(
+    controls.map(({ health }) => health),
+    [0, HEALTH_SYNC_FAILED],
+  );
+  const directories = controls.map((control, shard) => ({ control, directory: directoryOf(shard) }));
+  const next = new BackgroundSync(files, directories, new Bell(Bell.create()), 1);
+  write(files, controls[0], 0, 5);
+  assert.ok(next.syncAll());
+  assert.equal(controls.map(durable), [5, 3]);
+  settleDeadSync(controls);
+  assert.is(controls[0].health, 0);
 });
 
 test.run();

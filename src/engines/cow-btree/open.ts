@@ -1,4 +1,4 @@
-import { HEALTH_CLOCK_CLAMPED, HEALTH_DOWN, HEALTH_SYNC_FAILED } from '../../../native-layout/shard-control.js';
+import { HEALTH_CLOCK_CLAMPED, HEALTH_DISK_FULL, HEALTH_DOWN } from '../../../native-layout/shard-control.js';
 import { Checkpoints } from '../../client/checkpoints.js';
 import { Dispatcher } from '../../client/dispatcher.js';
 import { Mailbox } from '../../client/mailbox.js';
@@ -69,8 +69,16 @@ async function openLocked<V>(
   const fence = new Fence(controls);
   const shards = new ShardPool(configs, controls, {
     onDeath: (shard, cause) => dispatcher.failShard(shard, diedError(shard, cause)),
-    onRestart: (shard) => dispatcher.resumeShard(shard),
+    onRestart: (shard) => {
+      controls[shard].clear(HEALTH_DOWN | HEALTH_DISK_FULL);
+      dispatcher.resumeShard(shard);
+    },
+    onBlocked: (shard, error) => {
+      controls[shard].raise(error.code === 'ERR_HOLDFAST_DISK_FULL' ? HEALTH_DISK_FULL : HEALTH_DOWN);
+      dispatcher.dropShard(shard, error);
+    },
     onDown: (shard, error) => {
+      controls[shard].clear(HEALTH_DISK_FULL);
       controls[shard].raise(HEALTH_DOWN);
       if (error.code === 'ERR_HOLDFAST_CORRUPT') fence.shut(error);
       dispatcher.dropShard(shard, error);
@@ -86,10 +94,7 @@ async function openLocked<V>(
     const readerRow = claimRow(controls);
     const maintenanceRow = claimRow(controls);
     const logs = controls.map((control, i) => ({ control, directory: configs[i].directory }));
-    const maintenance = new MaintenancePool(memory.bell, options.syncIntervalMs, logs, () => {
-      // Nobody syncs the logs any more, so no further write can be promised to reach the disk.
-      for (const control of controls) control.raise(HEALTH_SYNC_FAILED);
-    });
+    const maintenance = new MaintenancePool(memory.bell, options.syncIntervalMs, logs);
     const checkpoints = new Checkpoints(maintenance, configs, controls, maintenanceRow, options.checkpointWalBytesMin);
     return new CowBtreeStore<V>({
       options,
