@@ -11,6 +11,10 @@ const IDLE_MARK_MS = 250;
 /** Resting snapshots past their deadline are looked for this often. */
 const OUST_EVERY_MS = 1000;
 
+/** What nobody tells the end of is looked at again after so long, then twice as long each time, up to a limit. */
+const STUCK_LOOK_MS = 0.05;
+const STUCK_LOOK_MS_MAX = 2;
+
 export interface LoopParts {
   readonly control: Control;
   readonly writer: ShardWriter;
@@ -26,8 +30,10 @@ export interface LoopParts {
 /** A shard's life between start and stop: work while there is any, then spin, then sleep. */
 export async function runLoop(p: LoopParts): Promise<void> {
   let oustAtMs = 0;
+  let stuckLookMs = STUCK_LOOK_MS;
   for (;;) {
     const worked = p.writer.runGroup();
+    if (worked) stuckLookMs = STUCK_LOOK_MS;
     if (worked && p.writer.takeBarrier()) standAtGate(p.control);
     // Between groups the writer's clock is as good as a new look at the machine's.
     const nowMs = worked ? p.writer.nowMs : p.nowMs();
@@ -39,7 +45,10 @@ export async function runLoop(p: LoopParts): Promise<void> {
     if (p.waiter.takeTurn()) await turn();
     else if (worked) continue;
     else if (p.stopping()) return;
-    else if (!p.waiter.spin()) sleep(p);
+    else if (p.writer.stuck) {
+      p.waiter.rest(stuckLookMs);
+      stuckLookMs = Math.min(stuckLookMs * 2, STUCK_LOOK_MS_MAX);
+    } else if (!p.waiter.spin()) sleep(p);
   }
 }
 

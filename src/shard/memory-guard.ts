@@ -22,10 +22,24 @@ interface GuardParts {
 export class MemoryGuard {
   readonly #p: GuardParts;
   readonly #reserve: number;
+  #lookedMs = 0;
+  #starvedFromMs = 0;
 
   constructor(parts: GuardParts) {
     this.#p = parts;
     this.#reserve = Math.ceil((parts.allocator.available + parts.allocator.allocated) * RESERVE_SHARE);
+  }
+
+  /** Before a group: sees to it that there are nodes for a change, if that can be had. */
+  makeRoom(nowMs: number): void {
+    this.#lookedMs = nowMs;
+    if (!this.roomForAnother()) this.relieve();
+    if (this.roomForAnother()) this.#starvedFromMs = nowMs;
+  }
+
+  /** How long there have been no nodes for any change, since readers hold them; 0 if there are. */
+  get starvedMs(): number {
+    return this.#lookedMs - this.#starvedFromMs;
   }
 
   /** Whether any one more change fits the commit being built. */

@@ -1,4 +1,5 @@
 import * as mail from '../../native-layout/mailbox.js';
+import { HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { LeaseStoreError } from '../errors.js';
 import { Key } from '../key.js';
 import type { Durability } from '../lease.js';
@@ -42,6 +43,9 @@ export interface ShardParts {
 /** Requests that one commit takes at most: enough to pay for a log write, few enough to keep its latency short. */
 const GROUP_MAX = 1024;
 
+/** Longer than any read that is worth waiting for. */
+const CLOSE_PATIENCE_MS = 1000;
+
 /** What a group began with, to go back to if it cannot be logged. */
 interface GroupStart {
   roots: Roots;
@@ -71,6 +75,8 @@ export class ShardWriter {
   #beganMs = 0;
   #mustSync = false;
   #barrier = false;
+  /** Whether there was work for the last group and none of it could be done. */
+  #stuck = false;
   /** Requests whose answers wait for the disk, though the commit does not. */
   #wantsSync = false;
 
@@ -135,15 +141,27 @@ export class ShardWriter {
   /** Takes what waits, and commits it. Answers whether there was anything to do. */
   runGroup(): boolean {
     const p = this.#p;
+    this.#stuck = false;
     if (!p.requests.ready && !this.due) return false;
     const answered = this.#begin();
     const taken = this.#takeRequests();
     const swept = this.#keepHouse(taken);
-    if (taken === 0 && !swept) return answered;
+    if (taken === 0 && !swept) {
+      this.#stuck = !answered;
+      return answered;
+    }
     this.#logCeiling();
     if (!this.#commitGroup()) return true;
     p.counters.record('groupSize', taken);
     return true;
+  }
+
+  /**
+   * Whether what is to be done waits for somebody else: for readers that hold all memory, or for a client that takes no
+   * answers. Nobody says when that is over.
+   */
+  get stuck(): boolean {
+    return this.#stuck;
   }
 
   /** Answers calls that waited for the disk, now that it has caught up, and those that can never be carried out. */
@@ -166,8 +184,11 @@ export class ShardWriter {
     this.#beganMs = this.#nowMs;
     const { durableLsn } = p.log;
     p.tokens.durable(durableLsn);
+    this.#memory.makeRoom(this.#nowMs);
+    if (this.#hopeless) {
+      for (const call of this.#ownerReleases.giveUp()) p.completions.failed(call, 'ERR_HOLDFAST_FULL', true);
+    }
     const answered = this.answerWaiting();
-    if (!this.#memory.roomForAnother()) this.#memory.relieve();
     this.#start.roots = p.table.roots;
     this.#start.lsn = this.#lsn;
     p.completions.beginGroup();
@@ -178,12 +199,17 @@ export class ShardWriter {
     return answered;
   }
 
+  /** Readers hold all memory, perhaps for ever, and a store that is being closed waits only for so long. */
+  get #hopeless(): boolean {
+    return this.#memory.starvedMs >= CLOSE_PATIENCE_MS && (this.#p.control.health & HEALTH_CLOSED) !== 0;
+  }
+
   #takeRequests(): number {
     const { requests, completions, frame } = this.#p;
-    const refusal = this.#p.log.refusal;
+    const refusal = this.#p.log.refusal ?? (this.#hopeless ? 'ERR_HOLDFAST_FULL' : undefined);
     let taken = 0;
     while (taken < GROUP_MAX && !this.#barrier && !frame.full && completions.roomy) {
-      if (!this.#memory.roomForAnother()) break;
+      if (refusal === undefined && !this.#memory.roomForAnother()) break;
       if (!requests.known) {
         if (!requests.look()) break;
         this.#readClock();

@@ -57,6 +57,13 @@ export class Waiter {
     Atomics.store(signed, layout.PARKED, 0);
   }
 
+  /** Sleeps even if there is something to do: until somebody calls, at most so long. */
+  rest(timeoutMs: number): void {
+    const { signed } = this.#control;
+    const rings = Atomics.load(signed, layout.DOORBELL);
+    if (Atomics.load(signed, layout.TURN) === 0) Atomics.wait(signed, layout.DOORBELL, rings, timeoutMs);
+  }
+
   /** Takes a call to turn the event loop, if there is one. */
   takeTurn(): boolean {
     return Atomics.exchange(this.#control.signed, layout.TURN, 0) === 1;

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
+import { HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { readCommit } from '../../src/memory/control.js';
 import { claimRow, PinRow } from '../../src/memory/pins.js';
 import { AT } from '../../src/metrics/counters.js';
@@ -75,6 +76,45 @@ test('a reader that stays on an old commit holds writes up at worst; they go on 
   pins.release(pin);
   shard.settle();
   for (const { answer } of renewals) assert.ok(isOk(answer));
+});
+
+test('a store that is being closed gives up on writes that a reader keeps waiting', () => {
+  const { shard, clock, held } = fill();
+  const pins = new PinRow(shard.control, claimRow([shard.control]));
+  pins.acquire();
+  const renewals = [...held].map(([key, token]) => shard.renew(key, token));
+  const releases = [shard.releaseOwner('n1'), shard.releaseOwner('n2')];
+  shard.settle();
+  const waiting = [...renewals, ...releases].filter(({ done }) => !done);
+  assert.ok(waiting.length > 2);
+  const before = shard.leases();
+  shard.control.raise(HEALTH_CLOSED);
+  clock.advance(500);
+  shard.settle();
+  assert.ok(
+    waiting.every(({ done }) => !done),
+    'a reader has some time to end',
+  );
+  clock.advance(600);
+  shard.settle();
+  for (const { answer } of waiting) assert.equal([answer.code, answer.unknown], ['ERR_HOLDFAST_FULL', false]);
+  assert.equal(shard.leases(), before, 'they were not carried out');
+});
+
+test('a release of an owner that was half done is given up as unknown', () => {
+  const { shard, clock, held } = fill();
+  const pins = new PinRow(shard.control, claimRow([shard.control]));
+  for (const [key, token] of [...held].slice(0, 20)) shard.answer(shard.release(key, token));
+  pins.acquire();
+  const before = shard.leases().size;
+  const releases = Array.from({ length: 10 }, (_, i) => shard.releaseOwner(`n${i}`));
+  shard.settle();
+  const waiting = releases.filter(({ done }) => !done);
+  assert.ok(waiting.length > 0 && shard.leases().size < before);
+  shard.control.raise(HEALTH_CLOSED);
+  clock.advance(1100);
+  shard.settle();
+  for (const { answer } of waiting) assert.equal([answer.code, answer.unknown], ['ERR_HOLDFAST_FULL', true]);
 });
 
 test('while there is room, a reader keeps its commit through any number of later ones', () => {
