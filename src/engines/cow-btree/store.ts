@@ -146,18 +146,33 @@ export class CowBtreeStore<V> implements LeaseStore<V> {
     this.#expectOpen();
     const maxAgeMs = checkSnapshotAge(options);
     for (let tries = 0; tries < BARRIER_TRIES; tries++) {
-      await this.#writes.barrier();
-      const snapshot = new Snapshot(this.#readParts, maxAgeMs);
-      // Every gate must be opened, also where one shard has given up waiting.
-      const stood = this.#p.memory.controls.map(openGate);
-      if (stood.every((waited) => waited)) return snapshot;
-      snapshot.close();
+      const snapshot = await this.#atBarrier(maxAgeMs);
+      if (snapshot !== undefined) return snapshot;
     }
     throw new LeaseStoreError(
       'ERR_HOLDFAST_OVERLOADED',
       'the shards could not be stopped at one point: this thread was too busy to meet them; try again',
       { retryable: true },
     );
+  }
+
+  /** `undefined` if some shard did not wait, or its thread died meanwhile. */
+  async #atBarrier(maxAgeMs: number): Promise<Snapshot<V> | undefined> {
+    let snapshot: Snapshot<V> | undefined;
+    try {
+      await this.#writes.barrier();
+      snapshot = new Snapshot(this.#readParts, maxAgeMs);
+    } catch (error) {
+      if (!(error instanceof LeaseStoreError) || error.code !== 'ERR_HOLDFAST_SHARD_RESTARTED') throw error;
+    } finally {
+      // Every gate must be opened, also where one shard has given up waiting.
+      const stood = this.#p.memory.controls.map(openGate);
+      if (!stood.every((waited) => waited)) {
+        snapshot?.close();
+        snapshot = undefined;
+      }
+    }
+    return snapshot;
   }
 
   acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>> {
