@@ -27,16 +27,24 @@ export class NodeAllocator {
   #heldCount = 0;
   #next = 1;
   #commit: number;
+  /** Nodes born in this commit or later belong to the one being built. */
+  #ownFrom: number;
 
   /** `commit` is the number of the last published commit; the one being built is the next. */
   constructor(slabs: Slabs, commit: number) {
     this.#slabs = slabs;
     this.#commit = commit + 1;
+    this.#ownFrom = this.#commit;
   }
 
-  /** The commit being built; what is born in it may be edited in place. */
+  /** The commit being built. */
   get commit(): number {
     return this.#commit;
+  }
+
+  /** Whether a node of that birth may be edited in place: no reader can have seen it. */
+  owns(birth: number): boolean {
+    return birth >= this.#ownFrom;
   }
 
   /** Nodes that can be handed out without reclaiming any. */
@@ -77,7 +85,9 @@ export class NodeAllocator {
   /** The tree no longer refers to this node from the commit being built on. */
   retire(id: number): void {
     assert(id !== NIL, 'retire of no node');
-    if (this.#birth(id) === this.#commit) this.#spare.push(id);
+    const birth = this.#birth(id);
+    if (birth === this.#commit) this.#spare.push(id);
+    else if (this.owns(birth)) this.#free.push(id);
     else this.#retiring.push(id);
   }
 
@@ -89,7 +99,7 @@ export class NodeAllocator {
     if (this.#retired.size > (this.#batches.at(-1)?.end ?? 0)) this.#batches.push({ commit, end: this.#retired.size });
     this.#retiring.clear();
     this.#born.clear();
-    this.#commit++;
+    this.#ownFrom = ++this.#commit;
   }
 
   /** The commit being built is given up: what was born in it is free again, what it retired stays. */
@@ -117,6 +127,16 @@ export class NodeAllocator {
     }
     this.#retired.clear();
     this.#batches = [];
+  }
+
+  /**
+   * Takes over nodes up to `highest`, all in use, that no reader knows of. Until the first publication they are edited in
+   * place: there is nothing to roll back to.
+   */
+  adoptUnread(highest: number): void {
+    assert(this.#next === 1, 'adopt of an allocator in use');
+    this.#next = highest + 1;
+    this.#ownFrom = 0;
   }
 
   /**

@@ -50,7 +50,7 @@ export function recoverShard(options: RecoveryOptions): Recovered {
   const { checkpoint, damaged } = loadNewestCheckpoint(files, directory, owner, slabs, (done, total) => {
     onProgress('checkpoint', done, total);
   });
-  if (checkpoint !== undefined) allocator.adopt(() => true, checkpoint.nodes);
+  if (checkpoint !== undefined) allocator.adoptUnread(checkpoint.nodes);
   const loaded = monotonicMs();
   const table = new LeaseTable(slabs, allocator, checkpoint?.roots ?? EMPTY);
   const replay = new Replay(table, slabs, allocator, checkpoint?.tokenCeiling ?? 0);
@@ -62,7 +62,6 @@ export function recoverShard(options: RecoveryOptions): Recovered {
       onProgress: (done, total) => onProgress('log', done, total),
     }),
   );
-  replay.commit();
   expectWholeLog(directory, scan, checkpoint, damaged[0]);
   const replayed = monotonicMs();
   const report = checkOrCorrupt(directory, slabs, table.roots);

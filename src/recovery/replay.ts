@@ -7,9 +7,6 @@ import type { LeaseTable } from '../table/lease-table.js';
 import type { RemoveReason } from '../wal/frame-builder.js';
 import type { RecordVisitor } from '../wal/record-reader.js';
 
-/** Records between two local commits; nobody reads yet, so a commit only lets go of replaced nodes. */
-const RECORDS_PER_COMMIT = 1000;
-
 /**
  * Does again what the log says was done. Records carry outcomes, so nothing is decided here: no deadline is judged and
  * no limit on memory but the slabs' own is kept.
@@ -21,25 +18,10 @@ export class Replay implements RecordVisitor {
   readonly #table: LeaseTable;
   readonly #slabs: Slabs;
   readonly #allocator: NodeAllocator;
-  readonly #letGo: () => void;
-  #sinceCommit = 0;
 
-  /**
-   * `ceiling`: the token ceiling that held before the first record. `letGo` frees the nodes that were replaced so far;
-   * by default all of them, for during recovery nobody reads.
-   */
-  constructor(
-    table: LeaseTable,
-    slabs: Slabs,
-    allocator: NodeAllocator,
-    ceiling: number,
-    letGo = () => {
-      allocator.published();
-      allocator.reclaim([]);
-    },
-  ) {
+  /** `ceiling`: the token ceiling that held before the first record. */
+  constructor(table: LeaseTable, slabs: Slabs, allocator: NodeAllocator, ceiling: number) {
     this.#ceiling = ceiling;
-    this.#letGo = letGo;
     this.#table = table;
     this.#slabs = slabs;
     this.#allocator = allocator;
@@ -58,7 +40,7 @@ export class Replay implements RecordVisitor {
     this.#makeRoom(value?.length ?? 0);
     this.#noteToken(token);
     this.#table.grant(key, this.#table.find(key), owner, token, expiresAtMs, ttlMs, renewals, value);
-    this.#applied();
+    this.records++;
   }
 
   renew(
@@ -73,19 +55,19 @@ export class Replay implements RecordVisitor {
     this.#makeRoom(value?.length ?? 0);
     this.#expectGrant(lsn, key, token);
     this.#table.renew(key, expiresAtMs, ttlMs, renewals, value);
-    this.#applied();
+    this.records++;
   }
 
   remove(lsn: number, key: Key, token: number, _reason: RemoveReason): void {
     this.#makeRoom(0);
     this.#expectGrant(lsn, key, token);
     this.#table.remove(key);
-    this.#applied();
+    this.records++;
   }
 
   shift(_lsn: number, mode: ShiftMode, ms: number): void {
-    shiftDeadlines(this.#table, this.#slabs, mode, ms, this.commit);
-    this.#applied();
+    shiftDeadlines(this.#table, this.#slabs, mode, ms);
+    this.records++;
   }
 
   ceiling(_lsn: number, token: number): void {
@@ -96,17 +78,6 @@ export class Replay implements RecordVisitor {
   /** No token up to this one may be handed out again. */
   get tokenFloor(): number {
     return Math.max(this.#tokenMax, this.#ceiling);
-  }
-
-  /** Lets go of the nodes that were replaced so far. */
-  readonly commit = (): void => {
-    this.#letGo();
-    this.#sinceCommit = 0;
-  };
-
-  #applied(): void {
-    this.records++;
-    if (++this.#sinceCommit >= RECORDS_PER_COMMIT) this.commit();
   }
 
   /** A renewal or removal speaks of the grant that is there, or the log and the checkpoint do not belong together. */
@@ -124,10 +95,7 @@ export class Replay implements RecordVisitor {
   }
 
   #makeRoom(valueBytes: number): void {
-    const needed = this.#table.nodesNeeded(valueBytes);
-    if (this.#allocator.available > needed) return;
-    this.commit();
-    if (this.#allocator.available > needed) return;
+    if (this.#allocator.available > this.#table.nodesNeeded(valueBytes)) return;
     throw new LeaseStoreError(
       'ERR_HOLDFAST_FULL',
       'the stored leases do not fit memoryBytesMax; open with a larger one',

@@ -54,9 +54,8 @@ export function resumeShard(options: ResumeOptions): Resumed {
   const allocator = new NodeAllocator(slabs, published.commit);
   allocator.adopt((id) => live.has(id), highest, held);
   const table = new LeaseTable(slabs, allocator, published);
-  const keepAll = (): void => {};
   // No token beyond the published commit and the log behind it was ever seen, whatever the ceiling.
-  const replay = new Replay(table, slabs, allocator, published.token, keepAll);
+  const replay = new Replay(table, slabs, allocator, published.token);
   const scan = scanWal(files, directory, { ...owner, fromLsn: published.lsn, visitor: replay });
   return {
     allocator,

@@ -87,14 +87,13 @@ function gather(files: FileSystem, directory: string, owner: LogOwner, slabs: Sl
     ceiling = Math.max(ceiling, ceilingOf(files, file.path));
   }
   const allocator = new NodeAllocator(slabs, 0);
-  if (base !== undefined) allocator.adopt(() => true, base.nodes);
+  if (base !== undefined) allocator.adoptUnread(base.nodes);
   const table = new LeaseTable(slabs, allocator, base?.roots ?? EMPTY);
   const replay = new Replay(table, slabs, allocator, ceiling);
   const fromLsn = base?.lsn ?? 0;
   const visitor = new SalvageReplay(table, replay, fromLsn);
   const provenLsn = found[0]?.cutLsn ?? 0;
   const { lastLsn, lastStoreMs } = readFragments(files, directory, { ...owner, fromLsn, provenLsn, visitor });
-  replay.commit();
   checkCommit(slabs, table.roots, new NodeSet(slabs.capacity).add);
   return {
     table,

@@ -49,6 +49,12 @@ export class MemoryGuard {
     return available > NODES_NEEDED_MAX || available > table.nodesNeeded(VALUE_BYTES_MAX);
   }
 
+  /** How many removals certainly fit the commit being built. */
+  get roomForRemovals(): number {
+    const { allocator, table } = this.#p;
+    return Math.floor(allocator.available / table.nodesNeeded(0));
+  }
+
   /** Whether a change that adds to what is stored may go on. */
   allowsGrowth(valueBytes: number): boolean {
     return this.#p.allocator.available > this.#reserve + this.#p.table.nodesNeeded(valueBytes);

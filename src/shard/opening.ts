@@ -1,6 +1,5 @@
 import { TOKEN_LEAD } from '../../native-layout/format.js';
 import type { TimeBase } from '../clock.js';
-import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { OnRestart } from '../options.js';
 import type { Resumed } from '../recovery/resume.js';
@@ -56,30 +55,20 @@ export function writeOpening(
 
 /** Leases that had expired when the store went down stay so. */
 function removeExpired(recovered: Resumed, slabs: Slabs, frame: FrameBuilder, onFull: () => void): void {
-  const { table, allocator, lastStoreMs } = recovered;
-  forEachExpired(table, slabs, lastStoreMs, letGo(allocator), (key) => {
-    table.find(key);
-    frame.remove(key, table.token, 'expired');
-    table.remove(key);
-    if (frame.full) onFull();
+  const { table, lastStoreMs } = recovered;
+  forEachExpired(table, slabs, lastStoreMs, (keys) => {
+    if (frame.roomForRemovals < keys.length) onFull();
+    table.removeAll(keys, (key, token) => frame.remove(key, token, 'expired'));
   });
 }
 
 /** The others get their time back. */
 function shiftAll(recovered: Resumed, order: StartOrder, slabs: Slabs, frame: FrameBuilder): void {
-  const { table, allocator, lastStoreMs } = recovered;
+  const { table, lastStoreMs } = recovered;
   if (table.leases.count === 0) return;
   const mode: ShiftMode = order.onRestart === 'full-ttl' ? 'full-ttl' : 'extend';
   const storeMs = Math.ceil(order.time.storeMs);
   const ms = mode === 'full-ttl' ? storeMs : Math.max(0, storeMs - lastStoreMs);
   frame.shift(mode, ms);
-  shiftDeadlines(table, slabs, mode, ms, letGo(allocator));
-}
-
-/** Nobody reads yet: replaced nodes are free at once. */
-function letGo(allocator: NodeAllocator): () => void {
-  return () => {
-    allocator.published();
-    allocator.reclaim([]);
-  };
+  shiftDeadlines(table, slabs, mode, ms);
 }

@@ -1,9 +1,12 @@
 import { OWNER_REF_BYTES } from '../../native-layout/format.js';
 import { Key, putRef } from '../key.js';
+import { KeyRun } from '../key-run.js';
+import type { Slabs } from '../memory/slabs.js';
 import type { LeaseTable } from '../table/lease-table.js';
+import { Cursor } from '../tree/cursor.js';
 
-/** Leases that one slice releases at most. */
-const SLICE = 256;
+/** Leases that one slice releases at most: they take some tens of microseconds, which every request of that time waits. */
+const SLICE = 64;
 
 interface Job {
   readonly call: number;
@@ -19,10 +22,13 @@ interface Job {
 export class OwnerReleases {
   readonly #table: LeaseTable;
   readonly #jobs: Job[] = [];
+  readonly #cursor: Cursor;
   readonly #key = new Key();
+  readonly #held = new KeyRun();
 
-  constructor(table: LeaseTable) {
+  constructor(table: LeaseTable, slabs: Slabs) {
     this.#table = table;
+    this.#cursor = new Cursor(slabs);
   }
 
   get pending(): boolean {
@@ -34,24 +40,19 @@ export class OwnerReleases {
   }
 
   /**
-   * Works on the oldest call. `step` removes the lease of a key that was just found, or without a key answers the
-   * call; it says whether the group can take more.
+   * Works on the oldest call. `room`: removals that the group can take; `remove` removes the leases of keys that lie in
+   * order; `answer` ends the call.
    */
-  slice(step: (key: Key | undefined, call: number, released: number) => boolean): void {
+  slice(room: number, remove: (keys: KeyRun) => void, answer: (call: number, released: number) => void): void {
     const job = this.#jobs[0];
     const { started } = job;
     if (started.ref === 0) this.#begin(job);
-    for (let i = 0; i < SLICE; i++) {
-      const lease = this.#next(job);
-      if (lease === undefined) {
-        this.#jobs.shift();
-        step(undefined, job.call, started.released);
-        return;
-      }
-      if (!this.#table.find(lease) || this.#table.token > job.tokenMax) continue;
-      started.released++;
-      if (!step(lease, job.call, started.released)) return;
-    }
+    const goesOn = started.ref !== 0 && this.#collect(job, Math.min(SLICE, room));
+    started.released += this.#held.length;
+    if (this.#held.length > 0) remove(this.#held);
+    if (goesOn) return;
+    this.#jobs.shift();
+    answer(job.call, started.released);
   }
 
   /** Takes all calls back, carried out or not, and answers them. */
@@ -59,23 +60,33 @@ export class OwnerReleases {
     return this.#jobs.splice(0).map(({ call }) => call);
   }
 
-  /** The next lease of the owner; the one after it is looked for just behind it. */
-  #next(job: Job): Key | undefined {
-    const { ref } = job.started;
-    if (ref === 0 || !this.#table.owners.findNext(job.from, this.#key) || !startsWithRef(this.#key, ref)) return;
-    job.from.copyFrom(this.#key);
-    job.from.bytes[job.from.length] = 0;
-    job.from.setLength(job.from.length + 1);
-    return this.#key.dropRef();
-  }
-
   #begin(job: Job): void {
     job.started.ref = this.#table.names.find(job.owner);
+    this.#held.clear();
     putRef(job.from.bytes, job.started.ref);
     job.from.setLength(OWNER_REF_BYTES);
   }
-}
 
-function startsWithRef(key: Key, ref: number): boolean {
-  return key.wordAt(0) === ref;
+  /** Gathers the next of the owner's leases; `false` if there are no more behind them. */
+  #collect(job: Job, max: number): boolean {
+    const { owners } = this.#table;
+    const key = this.#key;
+    this.#held.clear();
+    this.#cursor.start(owners.root, job.from, undefined, false);
+    for (let seen = 0; this.#cursor.nextRun(); ) {
+      const { leaf, low, high } = this.#cursor;
+      for (let slot = low; slot < high; slot++) {
+        leaf.readKey(slot, key);
+        if (key.wordAt(0) !== job.started.ref) return false;
+        // Of leases that were granted after the call there may be any number.
+        if (seen++ === max) {
+          job.from.copyFrom(key);
+          return true;
+        }
+        key.dropRef();
+        if (this.#table.find(key) && this.#table.token <= job.tokenMax) this.#held.add().copyFrom(key);
+      }
+    }
+    return false;
+  }
 }

@@ -2,6 +2,7 @@ import * as mail from '../../native-layout/mailbox.js';
 import { HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { LeaseStoreError } from '../errors.js';
 import { Key } from '../key.js';
+import type { KeyRun } from '../key-run.js';
 import type { Durability } from '../lease.js';
 import type { RingReader } from '../mailbox/ring.js';
 import type { NodeAllocator } from '../memory/allocator.js';
@@ -85,7 +86,7 @@ export class ShardWriter {
     this.#lsn = parts.log.lastLsn;
     this.#request = new Request(parts.requests);
     this.#sweep = new Sweep(parts.table, parts.sweepIntervalMs);
-    this.#ownerReleases = new OwnerReleases(parts.table);
+    this.#ownerReleases = new OwnerReleases(parts.table, parts.slabs);
     this.#memory = parts.memory;
     this.#repack = new Repack(parts.slabs, parts.table, parts.memory, parts.nowMs);
     this.#start = { roots: parts.table.roots, lsn: this.#lsn };
@@ -399,9 +400,11 @@ export class ShardWriter {
   #keepHouse(taken: number): boolean {
     if (this.#p.log.refusal !== undefined) return false;
     let worked = false;
-    if (this.#sweep.due(this.#nowMs) && this.#canTakeMore) worked = this.#sweep.slice(this.#nowMs, this.#expire);
+    if (this.#sweep.due(this.#nowMs) && this.#canTakeMore) {
+      worked = this.#sweep.slice(this.#nowMs, this.#roomForRemovals, this.#expire);
+    }
     if (this.#ownerReleases.pending && this.#canTakeMore && this.#p.completions.roomy) {
-      this.#ownerReleases.slice(this.#removeReleased);
+      this.#ownerReleases.slice(this.#roomForRemovals(), this.#removeReleased, this.#answerReleased);
       worked = true;
     }
     if (taken > 0) this.#repack.makeWay(this.#nowMs);
@@ -409,30 +412,27 @@ export class ShardWriter {
     return worked;
   }
 
-  /** Removes an expired lease that the sweep found; answers whether the group can take another. */
-  readonly #expire = (key: Key): boolean => {
+  readonly #roomForRemovals = (): number => Math.min(this.#p.frame.roomForRemovals, this.#memory.roomForRemovals);
+
+  /** Removes expired leases that the sweep found. */
+  readonly #expire = (keys: KeyRun): void => {
     const { table, frame, counters } = this.#p;
-    if (!table.find(key) || table.expiresAtMs > this.#nowMs) return this.#canTakeMore;
-    frame.remove(key, table.token, 'expired');
-    table.remove(key);
-    this.#lsn++;
-    counters.add(AT.expired, 1);
-    return this.#canTakeMore;
+    table.removeAll(keys, (key, token) => frame.remove(key, token, 'expired'));
+    this.#lsn += keys.length;
+    counters.add(AT.expired, keys.length);
   };
 
-  /** Removes a lease for {@link OwnerReleases}, or with no key, answers the call that is done. */
-  readonly #removeReleased = (key: Key | undefined, call: number, released: number): boolean => {
-    const { table, frame, completions, counters } = this.#p;
-    if (key === undefined) {
-      completions.done(call, mail.STATUS_OK, 0, released, 0, 0);
-      this.#calls.push(call);
-      return completions.roomy;
-    }
-    frame.remove(key, table.token, 'released');
-    table.remove(key);
-    this.#lsn++;
-    counters.add(AT.released, 1);
-    return this.#canTakeMore;
+  /** Removes leases for {@link OwnerReleases}. */
+  readonly #removeReleased = (keys: KeyRun): void => {
+    const { table, frame, counters } = this.#p;
+    table.removeAll(keys, (key, token) => frame.remove(key, token, 'released'));
+    this.#lsn += keys.length;
+    counters.add(AT.released, keys.length);
+  };
+
+  readonly #answerReleased = (call: number, released: number): void => {
+    this.#p.completions.done(call, mail.STATUS_OK, 0, released, 0, 0);
+    this.#calls.push(call);
   };
 
   get #canTakeMore(): boolean {

@@ -1,9 +1,13 @@
 import { EXPIRES_AT, TICK_MS, TICK_NONE, tickOf, u53 } from '../../native-layout/lease-record.js';
 import { Key } from '../key.js';
+import { KeyRun } from '../key-run.js';
 import type { LeaseTable } from '../table/lease-table.js';
+import type { Node } from '../tree/node.js';
 
-/** Leaves that one slice looks into at most. */
-const LEAVES_PER_SLICE = 8;
+/** Leases that one slice removes at most: they take some tens of microseconds, which every request of that time waits. */
+const REMOVALS_PER_SLICE = 64;
+/** Looking into a leaf costs as much as removing so many. */
+const LOOK_COST = 8;
 
 /**
  * Removes leases whose deadline has passed. Reads judge expiry by themselves, so this is housekeeping: it goes where
@@ -13,6 +17,7 @@ const LEAVES_PER_SLICE = 8;
 export class Sweep {
   readonly #table: LeaseTable;
   readonly #key = new Key();
+  readonly #overdue = new KeyRun();
   readonly #intervalMs: number;
   /** When the sweep last caught up. */
   #caughtUpMs = Number.NEGATIVE_INFINITY;
@@ -46,29 +51,22 @@ export class Sweep {
   }
 
   /**
-   * Works on a few leaves. `expire` removes the lease of a key, if it still is overdue, and answers whether another
-   * may follow in this group. Answers whether anything changed.
+   * Works on a few leaves. `room` says how many removals the group can take; `expire` removes the leases of keys that lie
+   * in order, all overdue. Answers whether anything changed.
    */
-  slice(nowMs: number, expire: (key: Key) => boolean): boolean {
-    const { leases } = this.#table;
+  slice(nowMs: number, room: () => number, expire: (keys: KeyRun) => void): boolean {
     const before = tickOf(nowMs);
     let changed = false;
-    for (let i = 0; i < LEAVES_PER_SLICE; i++) {
-      const leaf = leases.findDue(before);
+    for (let budget = REMOVALS_PER_SLICE; budget > 0; budget -= LOOK_COST + this.#overdue.length) {
+      const removals = Math.min(budget, room());
+      if (removals === 0) break;
+      const leaf = this.#table.leases.findDue(before);
       if (leaf === undefined) break;
-      const overdue: Key[] = [];
-      for (let slot = 0; slot < leaf.count; slot++) {
-        if (u53(leaf.words, leaf.payloadAt(slot) + EXPIRES_AT) <= nowMs) overdue.push(leaf.readKey(slot, new Key()));
-      }
+      this.#collect(leaf, nowMs, removals);
       leaf.readKey(0, this.#key);
+      if (this.#overdue.length > 0) expire(this.#overdue);
+      this.#table.leases.raiseBound(this.#key);
       changed = true;
-      let more = true;
-      for (const key of overdue) {
-        more = expire(key);
-        if (!more) break;
-      }
-      leases.raiseBound(this.#key);
-      if (!more) break;
     }
     this.#dueMs = this.#boundMs();
     if (this.#dueMs > nowMs) {
@@ -76,6 +74,14 @@ export class Sweep {
       this.#dueMs = Math.max(this.#dueMs, nowMs + this.#intervalMs);
     }
     return changed;
+  }
+
+  /** The first overdue keys of a leaf. */
+  #collect(leaf: Node, nowMs: number, max: number): void {
+    const overdue = this.#overdue.clear();
+    for (let slot = 0; slot < leaf.count && overdue.length < max; slot++) {
+      if (u53(leaf.words, leaf.payloadAt(slot) + EXPIRES_AT) <= nowMs) leaf.readKey(slot, overdue.add());
+    }
   }
 
   #boundMs(): number {

@@ -1,6 +1,7 @@
 import * as lease from '../../native-layout/lease-record.js';
 import { PAYLOAD_WORDS_MAX } from '../../native-layout/node.js';
 import { Key } from '../key.js';
+import { KeyRun } from '../key-run.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Commit } from '../memory/control.js';
 import type { Slabs } from '../memory/slabs.js';
@@ -28,6 +29,9 @@ export class LeaseTable {
   readonly #allocator: NodeAllocator;
   readonly #node: Node;
   readonly #ownerKey = new Key();
+  /** Of a run of leases to be removed: each one's owner, and the entries of one owner. */
+  readonly #runOwners: number[] = [];
+  readonly #entries = new KeyRun();
   readonly #payload = new Uint32Array(PAYLOAD_WORDS_MAX);
   readonly #payloadBytes = new Uint8Array(this.#payload.buffer);
   readonly #inlineMax: number;
@@ -150,6 +154,36 @@ export class LeaseTable {
     this.#retireValue();
     this.leases.remove();
     this.#disown(owner, key);
+  }
+
+  /**
+   * Removes leases in one go, which costs a fraction of one by one: neighbours share their paths, and mostly their owners.
+   * The keys are in order, and all are stored. `visit` sees each lease's token just before.
+   */
+  removeAll(keys: KeyRun, visit: (key: Key, token: number) => void): void {
+    const refs = this.#runOwners;
+    for (let next = 0; next < keys.length; ) {
+      next = this.leases.removeRun(keys, next, (i, words, at, size) => {
+        visit(keys.at(i), lease.u53(words, at + lease.TOKEN));
+        refs[i] = words[at + lease.OWNER_REF];
+        const value = LEASES.valueNode(words, at, size);
+        if (value !== 0) retireValue(this.#node, this.#allocator, value);
+      });
+    }
+    for (let i = 0; i < keys.length; i++) if (refs[i] !== 0) this.#disownAll(refs[i], keys, i);
+  }
+
+  /** Takes all keys of an owner, from index `from` on, out of its entries, and marks them as done. */
+  #disownAll(ref: number, keys: KeyRun, from: number): void {
+    const refs = this.#runOwners;
+    const entries = this.#entries.clear();
+    for (let i = from; i < keys.length; i++) {
+      if (refs[i] !== ref) continue;
+      entries.add().setNumberPrefixed(ref, keys.at(i));
+      refs[i] = 0;
+    }
+    for (let next = 0; next < entries.length; ) next = this.owners.removeRun(entries, next);
+    this.names.dropUnused(ref, this.owners);
   }
 
   #setDeadline(words: Uint32Array, at: number, expiresAtMs: number, ttlMs: number, renewals: number): void {

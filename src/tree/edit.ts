@@ -111,6 +111,47 @@ export function writeCell(
   words[slotAt + layout.SLOT_LOC] = layout.slotLoc(heap >>> 2, suffix, payloadWords);
 }
 
+/**
+ * Takes in the entries of a neighbour, which come before all of this node's or behind them. `false`, and nothing changed but
+ * the order of cells, if they do not fit, or if the two do not share prefix and packing, so that cells cannot move as they are.
+ */
+export function absorb(node: Node, other: Node, inFront: boolean): boolean {
+  if (!laidOutAlike(node, other)) return false;
+  const more = other.count;
+  const padded = (other.prefixBytes + 3) & ~3;
+  if (!makeRoom(node, other.usedBytes - layout.NODE_HEADER_BYTES - padded)) return false;
+  const { words, at } = node;
+  const count = words[at + layout.COUNT];
+  const slots = at + layout.SLOTS;
+  let slotAt = slots + count * layout.SLOT_WORDS;
+  if (inFront) {
+    for (let i = slotAt - 1; i >= slots; i--) words[i + more * layout.SLOT_WORDS] = words[i];
+    slotAt = slots;
+  }
+  let cell = words[at + layout.HEAP_START] >>> 2;
+  for (let slot = 0; slot < more; slot++, slotAt += layout.SLOT_WORDS) {
+    const loc = other.loc(slot);
+    const suffix = layout.suffixBytesOf(loc);
+    const payloadWords = layout.payloadWordsOf(loc);
+    const size = layout.cellWords(suffix, payloadWords);
+    const from = other.at + layout.cellWordOf(loc);
+    cell -= size;
+    for (let i = 0; i < size; i++) words[at + cell + i] = other.words[from + i];
+    words[slotAt + layout.SLOT_HEAD] = other.head(slot);
+    words[slotAt + layout.SLOT_LOC] = layout.slotLoc(cell, suffix, payloadWords);
+  }
+  words[at + layout.COUNT] = count + more;
+  words[at + layout.HEAP_START] = cell * 4;
+  return true;
+}
+
+function laidOutAlike(a: Node, b: Node): boolean {
+  const { prefixBytes } = a;
+  if (prefixBytes !== b.prefixBytes || a.uuidTail !== b.uuidTail) return false;
+  for (let i = 0; i < prefixBytes; i++) if (a.bytes[a.prefixAt + i] !== b.bytes[b.prefixAt + i]) return false;
+  return true;
+}
+
 export function removeAt(node: Node, slot: number): void {
   const { words, at } = node;
   const loc = node.loc(slot);
@@ -119,6 +160,28 @@ export function removeAt(node: Node, slot: number): void {
   words[at + layout.COUNT] = count;
   const end = at + layout.SLOTS + count * layout.SLOT_WORDS;
   for (let i = at + layout.SLOTS + slot * layout.SLOT_WORDS; i < end; i++) words[i] = words[i + layout.SLOT_WORDS];
+}
+
+/** As {@link removeAt} for several slots, in ascending order. */
+export function removeSlots(node: Node, slots: readonly number[]): void {
+  const { words, at } = node;
+  const count = words[at + layout.COUNT];
+  const first = at + layout.SLOTS;
+  let dead = 0;
+  let kept = slots[0];
+  for (let slot = kept, i = 0; slot < count; slot++) {
+    if (slot === slots[i]) {
+      const loc = node.loc(slot);
+      dead += layout.cellWords(layout.suffixBytesOf(loc), layout.payloadWordsOf(loc)) * 4;
+      i++;
+      continue;
+    }
+    const from = first + slot * layout.SLOT_WORDS;
+    const to = first + kept++ * layout.SLOT_WORDS;
+    for (let w = 0; w < layout.SLOT_WORDS; w++) words[to + w] = words[from + w];
+  }
+  words[at + layout.COUNT] = count - slots.length;
+  words[at + layout.DEAD_BYTES] += dead;
 }
 
 export function setBranchPayload(node: Node, slot: number, child: number, below: number, earliest: number): void {

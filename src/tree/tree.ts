@@ -2,6 +2,7 @@ import { TICK_NONE } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/node.js';
 import { assert } from '../assert.js';
 import { Key } from '../key.js';
+import type { KeyRun } from '../key-run.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
 import { type Summary, summarize } from './aggregate.js';
@@ -16,8 +17,10 @@ import { planAppend, planCuts, planDense } from './pack.js';
 /** More levels than any tree of 2^32 entries can have. */
 export const LEVELS_MAX = 24;
 
-/** A node is merged or evened out when less than this share of it is in use. */
-const FILL_MIN = 3 / 8;
+/** A node is merged into a neighbour, if they fit one node, when less than this share of it is in use. */
+const MERGE_BELOW = 3 / 8;
+/** And if they do not, its neighbour gives it entries only when it is this empty: what shrinks mostly goes on shrinking. */
+const EVEN_OUT_BELOW = 1 / 8;
 
 /**
  * Nodes that one change can need at most: a copy of every level, and on every level a split into up to four (a leaf
@@ -50,6 +53,7 @@ export class Tree {
   readonly #entries = new Entries();
   readonly #replacement = new Entries();
   readonly #separator = new Key();
+  readonly #doomed: number[] = [];
   readonly #summary: Summary = { below: 0, earliest: TICK_NONE };
   readonly #writer: NodeWriter;
 
@@ -154,6 +158,35 @@ export class Tree {
     this.#leaf = -1;
   }
 
+  /**
+   * Removes the entries of `keys` from index `from` on that lie in one leaf: the path is copied and mended once for all of
+   * them. The keys are in order, and each has an entry, which `visit` sees first.
+   *
+   * @returns index of the first key that is left
+   */
+  removeRun(
+    keys: KeyRun,
+    from: number,
+    visit?: (index: number, words: Uint32Array, at: number, size: number) => void,
+  ): number {
+    assert(this.find(keys.at(from)), 'removal of a key that is not there');
+    this.#own();
+    const leaf = this.#path[this.#leaf];
+    const slots = this.#doomed;
+    slots.length = 0;
+    let next = from;
+    for (let slot = this.#found; slot >= 0; slot = ++next < keys.length ? leaf.search(keys.at(next)) : -1) {
+      visit?.(next, leaf.words, leaf.payloadAt(slot), leaf.payloadWords(slot));
+      slots.push(slot);
+    }
+    edit.removeSlots(leaf, slots);
+    this.count -= next - from;
+    this.#addBelow(from - next);
+    this.#afterShrinking(this.#leaf);
+    this.#leaf = -1;
+    return next;
+  }
+
   /** Gives the found entry a payload of another size. */
   replace(key: Key, payload: Uint32Array, words: number): void {
     this.#own();
@@ -243,11 +276,11 @@ export class Tree {
 
   #ownTo(deepest: number): void {
     const path = this.#path;
-    // A node born in this commit has only such nodes above it.
-    if (path[deepest].birth === this.#allocator.commit) return;
+    // A node of the commit being built has only such nodes above it.
+    if (this.#allocator.owns(path[deepest].birth)) return;
     for (let depth = 0; depth <= deepest; depth++) {
       const node = path[depth];
-      if (node.birth === this.#allocator.commit) continue;
+      if (this.#allocator.owns(node.birth)) continue;
       edit.copyOnWrite(node, this.#allocator, this.#copy);
       if (depth === 0) this.root = node.id;
       else path[depth - 1].words[path[depth - 1].payloadAt(this.#slots[depth - 1]) + layout.CHILD] = node.id;
@@ -279,7 +312,8 @@ export class Tree {
       } else this.#lowerRoot();
       return;
     }
-    if (node.usedBytes < this.#slabs.nodeBytes * FILL_MIN) this.#joinNeighbour(depth);
+    if (node.count === 0) this.#dropEmpty(depth);
+    else if (node.usedBytes < this.#slabs.nodeBytes * MERGE_BELOW) this.#joinNeighbour(depth);
   }
 
   /** A root with one child is one level too many. */
@@ -292,14 +326,15 @@ export class Tree {
     }
   }
 
-  /** Lays the node at `depth` and a neighbour out anew: as one node if they fit one, else evened out. */
+  /** Makes one node of the one at `depth` and a neighbour if they fit one; else evens them out if it is all but empty. */
   #joinNeighbour(depth: number): void {
     const parent = this.#path[depth - 1];
     const slot = this.#slots[depth - 1];
-    if (parent.count === 1) {
-      this.#dropLonely(depth);
-      return;
-    }
+    const node = this.#path[depth];
+    if (slot > 0 && this.#absorb(depth, slot - 1)) return;
+    if (slot + 1 < parent.count && this.#absorb(depth, slot + 1)) return;
+    // A node without neighbours stays, however small.
+    if (parent.count === 1 || (node.isLeaf && node.usedBytes >= this.#slabs.nodeBytes * EVEN_OUT_BELOW)) return;
     const left = slot > 0 ? slot - 1 : slot;
     this.#entries.clear();
     this.#lift(parent, left);
@@ -310,16 +345,34 @@ export class Tree {
     this.#rewrite(depth, 2);
   }
 
-  /** A node without neighbours stays, however small; if it is empty, it goes and its parent shrinks in turn. */
-  #dropLonely(depth: number): void {
-    if (this.#path[depth].count > 0) return;
+  /** Takes the entries of the neighbour in slot `other` into the leaf at `depth`; `false` if they do not fit as they are. */
+  #absorb(depth: number, other: number): boolean {
     const parent = this.#path[depth - 1];
+    const slot = this.#slots[depth - 1];
+    const leaf = this.#path[depth];
+    if (!leaf.isLeaf || !edit.absorb(leaf, this.#copy.open(parent.child(other)), other < slot)) return false;
+    this.#allocator.retire(parent.child(other));
+    const left = Math.min(slot, other);
+    parent.words[parent.payloadAt(left) + layout.CHILD] = leaf.id;
+    edit.removeAt(parent, left + 1);
+    this.#slots[depth - 1] = left;
+    this.#settle(depth);
+    this.#afterShrinking(depth - 1);
+    return true;
+  }
+
+  /** Takes a node without entries out of its parent, which shrinks in turn. */
+  #dropEmpty(depth: number): void {
+    const parent = this.#path[depth - 1];
+    const slot = this.#slots[depth - 1];
     this.#allocator.retire(this.#path[depth].id);
-    edit.removeAt(parent, 0);
-    if (depth - 1 === 0) {
-      this.#allocator.retire(parent.id);
-      this.root = layout.NIL;
-    } else this.#joinNeighbour(depth - 1);
+    if (slot === 0 && parent.count > 1) {
+      // The first separator has no meaning of its own: the first slot takes the second child over.
+      edit.setBranchPayload(parent, 0, parent.child(1), parent.below(1), parent.earliest(1));
+      edit.removeAt(parent, 1);
+    } else edit.removeAt(parent, slot);
+    if (parent.count > 0) this.#settle(depth - 1);
+    this.#afterShrinking(depth - 1);
   }
 
   /** Adds a child's entries; the first key of a branch is known only to its parent. */

@@ -26,6 +26,7 @@ export type RemoveReason = 'released' | 'expired';
 export type ShiftMode = 'extend' | 'full-ttl';
 
 const KEY_WORDS_MAX = layout.RECORD_KEY_ID + layout.paddedWords(ID_BYTES_MAX) + layout.paddedWords(TYPE_BYTES_MAX);
+const REMOVAL_WORDS_MAX = layout.RECORD_WORDS + KEY_WORDS_MAX;
 const OWNER_WORDS_MAX = layout.paddedWords(OWNER_BYTES_MAX);
 const VALUE_WORDS_MAX = layout.paddedWords(VALUE_BYTES_MAX);
 const RECORD_WORDS_MAX = layout.LEASE_RECORD_WORDS + KEY_WORDS_MAX + OWNER_WORDS_MAX + VALUE_WORDS_MAX;
@@ -77,6 +78,11 @@ export class FrameBuilder {
   /** Whether another record may not fit: the frame must be finished first. */
   get full(): boolean {
     return this.#at + RECORD_WORDS_MAX > FRAME_WORDS_MAX;
+  }
+
+  /** How many removals certainly fit the frame. */
+  get roomForRemovals(): number {
+    return Math.floor((FRAME_WORDS_MAX - this.#at) / REMOVAL_WORDS_MAX);
   }
 
   grant(

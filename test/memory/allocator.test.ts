@@ -158,6 +158,29 @@ test('adopts what a dead writer left', () => {
   assert.throws(() => allocator.adopt(() => true, 3), /in use/);
 });
 
+test('what nobody has read is edited in place until it is published, and its nodes are free at once', () => {
+  const slabs = Slabs.reserve(2048, 1 << 20);
+  const loaded = new NodeAllocator(slabs, -1);
+  for (let i = 0; i < 4; i++) loaded.allocate();
+  const allocator = new NodeAllocator(slabs, 0);
+  allocator.adoptUnread(4);
+  assert.is(allocator.allocated, 4);
+  assert.ok(allocator.owns(0) && allocator.owns(allocator.commit));
+  allocator.retire(2);
+  assert.is(allocator.free, 1);
+  assert.is(allocator.allocate(), 2);
+  allocator.published();
+  assert.not(allocator.owns(0), 'readers may have come');
+  assert.not(allocator.owns(1));
+  assert.ok(allocator.owns(2));
+  allocator.retire(3);
+  assert.is(allocator.free, 0, 'a reader of the first publication may need it');
+  allocator.published();
+  allocator.reclaim([1]);
+  assert.is(allocator.retired, 1);
+  assert.throws(() => allocator.adoptUnread(3), /in use/);
+});
+
 test('running out is a bug of the caller, who was to ask first', () => {
   const allocator = new NodeAllocator(Slabs.reserve(2048, 1 << 15), 0);
   const count = allocator.available;

@@ -12,9 +12,23 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node of an older commit is edited in place and reused',
     file: 'src/memory/allocator.ts',
-    from: 'if (this.#birth(id) === this.#commit) this.#spare.push(id);',
-    to: 'if (this.#birth(id) >= this.#commit - 1) this.#spare.push(id);',
+    from: 'if (birth === this.#commit) this.#spare.push(id);',
+    to: 'if (birth >= this.#commit - 1) this.#spare.push(id);',
     killedBy: ['memory/allocator'],
+  },
+  {
+    name: 'what recovery may edit in place stays so when readers have come',
+    file: 'src/memory/allocator.ts',
+    from: 'this.#ownFrom = ++this.#commit;',
+    to: 'if (++this.#commit - this.#ownFrom === 1) this.#ownFrom++;',
+    killedBy: ['memory/allocator'],
+  },
+  {
+    name: 'removals in one go leave their owners their entries',
+    file: 'src/table/lease-table.ts',
+    from: 'for (let next = 0; next < entries.length; ) next = this.owners.removeRun(entries, next);',
+    to: 'for (let next = 0; next < entries.length; ) next = this.owners.find(entries.at(next)) ? next + 1 : next;',
+    killedBy: ['table/lease-table'],
   },
   {
     name: 'nodes that one pin held are free when it goes, whoever else needs them',

@@ -61,15 +61,15 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
   {
     name: 'an expiry is removed from the trees and not logged',
     file: 'src/shard/shard-writer.ts',
-    from: "frame.remove(key, table.token, 'expired');",
-    to: 'this.#lsn--;',
+    from: "table.removeAll(keys, (key, token) => frame.remove(key, token, 'expired'));",
+    to: 'table.removeAll(keys, () => this.#lsn--);',
     killedBy: ['shard/sweep', 'shard/model', 'crash/enumeration'],
   },
   {
     name: 'leases that expired while the store was down are removed and not logged',
     file: 'src/shard/opening.ts',
-    from: "frame.remove(key, table.token, 'expired');",
-    to: 'table.find(key);',
+    from: "table.removeAll(keys, (key, token) => frame.remove(key, token, 'expired'));",
+    to: 'table.removeAll(keys, () => {});',
     killedBy: ['shard/restart'],
   },
   {

@@ -68,7 +68,7 @@ test('trees that are saved and loaded hold the same leases, and the same images 
     assert.equal(save(loaded, saved.roots), saved);
     // What was loaded can be changed like any other tree.
     const after = new NodeAllocator(loaded, 0);
-    after.adopt(() => true, saved.images.length);
+    after.adoptUnread(saved.images.length);
     const again = new LeaseTable(loaded, after, saved.roots);
     const [first] = storedLeases(loaded, saved.roots).keys();
     if (first === undefined) continue;

@@ -1,6 +1,7 @@
 import * as lease from '../../native-layout/lease-record.js';
 import { assert } from '../../src/assert.js';
 import { Key } from '../../src/key.js';
+import { KeyRun } from '../../src/key-run.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { countRange, rank } from '../../src/tree/aggregate.js';
@@ -71,6 +72,26 @@ export class TreeFixture {
     this.#retireValue();
     tree.remove();
     this.#remember(nameOf(bytes), undefined);
+  }
+
+  /** Removes those of the keys that are there, leaf by leaf. */
+  removeAll(all: readonly Uint8Array[]): void {
+    const { tree } = this;
+    const names = new Set(all.map(nameOf));
+    const there = [...names].filter((name) => this.model.has(name)).sort();
+    const keys = new KeyRun();
+    for (const name of there) keys.add().setBytes(Buffer.from(name, 'latin1'));
+    for (let next = 0; next < keys.length; ) {
+      const from = next;
+      let seen = from;
+      next = tree.removeRun(keys, from, (index, words, at, size) => {
+        equal(index, seen++, 'key visited');
+        const value = this.kind.valueNode(words, at, size);
+        if (value !== 0) retireValue(this.#node, this.allocator, value);
+      });
+      assert(next > from && next === seen, `a run from ${from} to ${next}, ${seen - from} visited`);
+    }
+    for (const name of there) this.#remember(name, undefined);
   }
 
   /** Bulk-loads an empty tree. */

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Key, KeyEncoder } from '../../src/key.js';
+import { KeyRun } from '../../src/key-run.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { LeaseTable, type Roots } from '../../src/table/lease-table.js';
@@ -51,6 +52,21 @@ class Pair {
     this.map.delete(text);
   }
 
+  removeAll(texts: readonly string[]): void {
+    const keys = new KeyRun();
+    const sorted = texts.map((text) => ({ text, bytes: Buffer.from(this.key(text).toBytes()) }));
+    sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes));
+    for (const { bytes } of sorted) keys.add().setBytes(bytes);
+    let seen = 0;
+    this.table.removeAll(keys, (key, token) => {
+      const { text, bytes } = sorted[seen++];
+      assert.ok(bytes.equals(key.toBytes()));
+      assert.is(token, this.map.get(text)?.token);
+    });
+    assert.is(seen, texts.length);
+    for (const text of texts) this.map.delete(text);
+  }
+
   readonly commit = (): void => {
     this.allocator.published();
     this.allocator.reclaim([]);
@@ -91,6 +107,7 @@ test('grants, renewals and removals in random order leave what a map would hold'
         const { expiresAtMs, ttlMs, value } = randomLease(random);
         pair.renew(text, expiresAtMs, ttlMs, value);
       }
+      if (random.chance(0.01)) pair.removeAll([...pair.map.keys()].filter(() => random.chance(0.2)));
       if (random.chance(0.05)) {
         pair.commit();
         committed = { roots: pair.table.roots, leases: new Map(pair.map) };
@@ -126,6 +143,13 @@ test('a change takes no more nodes than were asked for', () => {
     pair.grant(text, lease);
     assert.ok(before - pair.allocator.available <= needed, `${before - pair.allocator.available} of ${needed} nodes`);
     if (pair.map.size > 500) pair.remove(random.pick([...pair.map.keys()]));
+    if (!random.chance(0.01)) continue;
+    pair.commit();
+    const doomed = [...pair.map.keys()].filter(() => random.chance(0.3));
+    const available = pair.allocator.available;
+    const room = doomed.length * pair.table.nodesNeeded(0);
+    pair.removeAll(doomed);
+    assert.ok(available - pair.allocator.available <= room, `${doomed.length} removals took more than ${room} nodes`);
   }
 });
 
@@ -163,16 +187,17 @@ test('a shift moves every deadline once, over as many slices as it takes', () =>
   for (let i = 0; i < 5000; i++) pair.grant(`t/${i}`, { ...randomLease(random), value: undefined });
   const startMs = 1_700_000_300_000;
   let expired = 0;
-  forEachExpired(pair.table, pair.slabs, startMs, pair.commit, (key) => {
-    pair.remove(Buffer.from(key.toBytes()).toString().replace('\0', '/'));
-    expired++;
+  forEachExpired(pair.table, pair.slabs, startMs, (keys) => {
+    const texts = Array.from({ length: keys.length }, (_, i) => Buffer.from(keys.at(i).toBytes()).toString());
+    pair.removeAll(texts.map((text) => text.replace('\0', '/')));
+    expired += keys.length;
   });
   assert.ok(expired > 1000, `${expired} had expired`);
   for (const { expiresAtMs } of pair.map.values()) assert.ok(expiresAtMs > startMs);
-  shiftDeadlines(pair.table, pair.slabs, 'extend', 12_345, pair.commit);
+  shiftDeadlines(pair.table, pair.slabs, 'extend', 12_345);
   for (const [key, lease] of pair.map) pair.map.set(key, { ...lease, expiresAtMs: lease.expiresAtMs + 12_345 });
   pair.expectSame();
-  shiftDeadlines(pair.table, pair.slabs, 'full-ttl', startMs, pair.commit);
+  shiftDeadlines(pair.table, pair.slabs, 'full-ttl', startMs);
   for (const [key, lease] of pair.map) pair.map.set(key, { ...lease, expiresAtMs: startMs + lease.ttlMs });
   pair.expectSame();
 });

@@ -13,11 +13,12 @@ import { Random } from '../support/tree-random.js';
 const NODE_SIZES = [2048, 4096, 8192, 16384];
 const MEMORY_BYTES = 32 << 20;
 
-type Step = readonly ['put' | 'remove', number] | readonly ['commit' | 'rollback'];
+type Step = readonly ['put' | 'remove' | 'removeAll', number] | readonly ['commit' | 'rollback'];
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.tuple(fc.constant('put' as const), fc.nat(400)) },
   { weight: 8, arbitrary: fc.tuple(fc.constant('remove' as const), fc.nat(400)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('removeAll' as const), fc.nat(400)) },
   { weight: 1, arbitrary: fc.constantFrom(['commit'] as const, ['rollback'] as const) },
 );
 
@@ -35,10 +36,15 @@ test('any history leaves the tree equal to a sorted map, and every node in it or
     const random = new Random(keysSeed);
     const fixture = new TreeFixture(kind, nodeBytes, MEMORY_BYTES);
     const keys = Array.from({ length: 401 }, () => randomKey(random, kind, shape));
+    const sorted = [...keys].sort(Buffer.compare);
     for (const [action, key] of steps) {
       if (action === 'put') fixture.put(keys[key as number], random);
       else if (action === 'remove') fixture.remove(keys[key as number]);
-      else if (action === 'rollback') fixture.rollback();
+      else if (action === 'removeAll') {
+        // Neighbours, or keys from all over.
+        const from = key as number;
+        fixture.removeAll(random.chance(0.7) ? sorted.slice(from, from + random.below(80)) : keys.slice(from));
+      } else if (action === 'rollback') fixture.rollback();
       else {
         fixture.commit();
         fixture.verify(random);
@@ -57,9 +63,15 @@ function longHistory(random: Random, steps: number): void {
   const shape = random.chance(0.4) ? MIXED : random.below(ID_SHAPE_COUNT);
   const types = random.between(1, 6);
   const keys = Array.from({ length: random.pick([10, 300, 3000]) }, () => randomKey(random, kind, shape, types));
+  const sorted = [...keys].sort(Buffer.compare);
   let putShare = 0.9;
   for (let i = 0; i < steps; i++) {
     if (i % 1000 === 999) putShare = random.pick([0.1, 0.3, 0.6, 0.9]);
+    if (random.chance(0.002)) {
+      const from = random.below(sorted.length);
+      fixture.removeAll(sorted.slice(from, from + random.below(300)));
+      continue;
+    }
     const key = random.pick(keys);
     if (random.chance(putShare)) fixture.put(key, random);
     else fixture.remove(key);
