@@ -1,6 +1,6 @@
 import { OWNER_REF_BYTES } from '../../native-layout/format.js';
 import { Key, putRef } from '../key.js';
-import { KeyRun } from '../key-run.js';
+import { KeyRun } from '../tree/key-run.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { LeaseTable } from '../table/lease-table.js';
 import { Cursor } from '../tree/cursor.js';

@@ -2,7 +2,7 @@ import * as mail from '../../native-layout/mailbox.js';
 import { HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { LeaseStoreError } from '../errors.js';
 import { Key } from '../key.js';
-import type { KeyRun } from '../key-run.js';
+import type { KeyRun } from '../tree/key-run.js';
 import type { Durability } from '../lease.js';
 import type { RingReader } from '../mailbox/ring.js';
 import type { NodeAllocator } from '../memory/allocator.js';

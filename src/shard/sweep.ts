@@ -1,6 +1,6 @@
 import { EXPIRES_AT, TICK_MS, TICK_NONE, tickOf, u53 } from '../../native-layout/lease-record.js';
 import { Key } from '../key.js';
-import { KeyRun } from '../key-run.js';
+import { KeyRun } from '../tree/key-run.js';
 import type { LeaseTable } from '../table/lease-table.js';
 import type { Node } from '../tree/node.js';
 

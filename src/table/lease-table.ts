@@ -1,7 +1,7 @@
 import * as lease from '../../native-layout/lease-record.js';
 import { PAYLOAD_WORDS_MAX } from '../../native-layout/node.js';
 import { Key } from '../key.js';
-import { KeyRun } from '../key-run.js';
+import { KeyRun } from '../tree/key-run.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Commit } from '../memory/control.js';
 import type { Slabs } from '../memory/slabs.js';

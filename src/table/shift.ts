@@ -1,6 +1,6 @@
 import { EXPIRES_AT, u53 } from '../../native-layout/lease-record.js';
 import { Key } from '../key.js';
-import { KeyRun } from '../key-run.js';
+import { KeyRun } from '../tree/key-run.js';
 import type { Slabs } from '../memory/slabs.js';
 import { Cursor } from '../tree/cursor.js';
 import type { LeaseTable } from './lease-table.js';

@@ -2,7 +2,7 @@ import { TICK_NONE } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/node.js';
 import { assert } from '../assert.js';
 import { Key } from '../key.js';
-import type { KeyRun } from '../key-run.js';
+import type { KeyRun } from './key-run.js';
 import type { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
 import { type Summary, summarize } from './aggregate.js';

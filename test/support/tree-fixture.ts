@@ -1,7 +1,7 @@
 import * as lease from '../../native-layout/lease-record.js';
 import { assert } from '../../src/assert.js';
 import { Key } from '../../src/key.js';
-import { KeyRun } from '../../src/key-run.js';
+import { KeyRun } from '../../src/tree/key-run.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { countRange, rank } from '../../src/tree/aggregate.js';

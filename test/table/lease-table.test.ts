@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Key, KeyEncoder } from '../../src/key.js';
-import { KeyRun } from '../../src/key-run.js';
+import { KeyRun } from '../../src/tree/key-run.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { LeaseTable, type Roots } from '../../src/table/lease-table.js';

@@ -1,4 +1,4 @@
-import { Key } from './key.js';
+import { Key } from '../key.js';
 
 /** A list of keys that is filled over and over. It holds on to its keys, so that filling it again allocates nothing. */
 export class KeyRun {
