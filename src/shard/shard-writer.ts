@@ -1,8 +1,6 @@
 import * as mail from '../../native-layout/mailbox.js';
 import { HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { LeaseStoreError } from '../errors.js';
-import { Key } from '../key.js';
-import type { KeyRun } from '../tree/key-run.js';
 import type { Durability } from '../lease.js';
 import type { RingReader } from '../mailbox/ring.js';
 import type { NodeAllocator } from '../memory/allocator.js';
@@ -14,6 +12,7 @@ import type { FrameBuilder } from '../wal/frame-builder.js';
 import type { Completions, Failure } from './completions.js';
 import { AT, type Counters } from '../metrics/counters.js';
 import { shutGate } from './gate.js';
+import { Grants } from './grants.js';
 import type { LogKeeper } from './log-keeper.js';
 import type { MemoryGuard } from './memory-guard.js';
 import { OwnerReleases } from './owner-releases.js';
@@ -63,7 +62,7 @@ interface GroupStart {
 export class ShardWriter {
   readonly #p: ShardParts;
   readonly #request: Request;
-  readonly #key = new Key();
+  readonly #grants: Grants;
   readonly #calls: number[] = [];
   readonly #sweep: Sweep;
   readonly #ownerReleases: OwnerReleases;
@@ -89,11 +88,17 @@ export class ShardWriter {
     this.#ownerReleases = new OwnerReleases(parts.table, parts.slabs);
     this.#memory = parts.memory;
     this.#repack = new Repack(parts.slabs, parts.table, parts.memory, parts.nowMs);
+    this.#grants = new Grants({ ...parts, sweep: this.#sweep, repack: this.#repack });
     this.#start = { roots: parts.table.roots, lsn: this.#lsn };
   }
 
   get lsn(): number {
     return this.#lsn;
+  }
+
+  /** LSN of the last record in the frame being built. */
+  get #frameLsn(): number {
+    return this.#start.lsn + this.#p.frame.count;
   }
 
   /** Store time at which the last group began. */
@@ -231,28 +236,28 @@ export class ShardWriter {
   }
 
   #carryOut(request: Request): void {
-    const { completions } = this.#p;
+    const { completions, frame } = this.#p;
     const mark = completions.mark();
-    const before = this.#lsn;
+    const before = frame.count;
     switch (request.op) {
       case mail.OP_RENEW:
-        this.#renew(request);
+        this.#grants.renew(request, this.#nowMs);
         break;
       case mail.OP_ACQUIRE:
-        this.#acquire(request);
+        this.#grants.acquire(request, this.#nowMs);
         break;
       case mail.OP_RELEASE:
-        this.#release(request);
+        this.#grants.release(request, this.#nowMs);
         break;
       case mail.OP_IMPORT:
-        this.#import(request);
+        this.#grants.import(request, this.#nowMs);
         break;
       case mail.OP_RELEASE_OWNER:
         this.#ownerReleases.add(request.call, request.owner, this.#p.tokens.last);
         return;
       case mail.OP_FLUSH:
         completions.done(request.call, mail.STATUS_OK, 0, 0, 0, 0);
-        this.#keepUntilDurable(mark, this.#lsn);
+        this.#keepUntilDurable(mark);
         return;
       case mail.OP_BARRIER:
         completions.done(request.call, mail.STATUS_OK, 0, 0, 0, 0);
@@ -260,140 +265,15 @@ export class ShardWriter {
         this.#barrier = true;
         return;
     }
-    if (request.has(mail.FLAG_SYNCED) && this.#lsn > before) this.#keepUntilDurable(mark, this.#lsn);
+    if (request.has(mail.FLAG_SYNCED) && frame.count > before) this.#keepUntilDurable(mark);
   }
 
-  /** In a store that does not sync every commit: gives the answer written since `mark` only once the disk has `lsn`. */
-  #keepUntilDurable(mark: number, lsn: number): void {
+  /** In a store that does not sync every commit: gives the answer written since `mark` only once the disk has all so far. */
+  #keepUntilDurable(mark: number): void {
+    const lsn = this.#frameLsn;
     if (this.#mustSync || this.#p.log.durableLsn >= lsn) return;
     this.#p.completions.keep(mark, lsn, mail.DONE_BODY);
     this.#wantsSync = true;
-  }
-
-  #renew(request: Request): void {
-    const { table, frame, completions, counters } = this.#p;
-    const key = request.readKey(this.#key);
-    const status = this.#judge(table.find(key), request.token);
-    if (status !== mail.STATUS_OK) {
-      counters.add(AT.refused, 1);
-      completions.done(request.call, status, 0, 0, 0, 0);
-      return;
-    }
-    const { token } = request;
-    const ttlMs = request.has(mail.FLAG_TTL) ? request.ttlMs : table.ttlMs;
-    const expiresAtMs = Math.ceil(this.#nowMs) + ttlMs;
-    const renewals = (table.renewals + 1) >>> 0;
-    const value = request.value;
-    if (value !== undefined && !this.#memory.allowsGrowth(value.length)) {
-      completions.refused(request.call, 'ERR_HOLDFAST_FULL');
-      return;
-    }
-    table.renew(key, expiresAtMs, ttlMs, renewals, value);
-    frame.renew(key, token, expiresAtMs, ttlMs, renewals, value);
-    this.#lsn++;
-    counters.add(AT.renewed, 1);
-    this.#sweep.expect(expiresAtMs);
-    completions.done(request.call, mail.STATUS_OK, ttlMs, expiresAtMs, token, renewals);
-  }
-
-  #release(request: Request): void {
-    const { table, frame, completions, counters } = this.#p;
-    const key = request.readKey(this.#key);
-    const status = this.#judge(table.find(key), request.token);
-    if (status === mail.STATUS_OK) {
-      table.remove(key);
-      frame.remove(key, request.token, 'released');
-      this.#lsn++;
-      counters.add(AT.released, 1);
-    } else counters.add(AT.refused, 1);
-    completions.done(request.call, status, 0, 0, 0, 0);
-  }
-
-  #acquire(request: Request): void {
-    const { table, completions, counters, tokens } = this.#p;
-    const key = request.readKey(this.#key);
-    const owner = request.owner;
-    const stored = table.find(key);
-    const live = stored && table.expiresAtMs > this.#nowMs;
-    const wantsPrevious = request.has(mail.FLAG_PREVIOUS);
-    const free = wantsPrevious ? (live ? table.token : 0) === request.token : !live || this.#isOwner(owner);
-    if (!free) {
-      counters.add(AT.held, 1);
-      if (live) this.#answerHeld(request.call);
-      else completions.done(request.call, mail.STATUS_CHANGED, 0, 0, 0, 0);
-      return;
-    }
-    if (!this.#memory.allowsGrowth(request.valueBytes)) {
-      completions.refused(request.call, 'ERR_HOLDFAST_FULL');
-      return;
-    }
-    const expiresAtMs = Math.ceil(this.#nowMs) + request.ttlMs;
-    // Never at or below the stored token, whatever this shard's own clock says.
-    if (stored) tokens.raise(table.token);
-    const token = tokens.next(this.#nowMs);
-    this.#grant(key, stored, owner, token, expiresAtMs, request.ttlMs, 0, request.value);
-    counters.add(AT.acquired, 1);
-    completions.done(request.call, mail.STATUS_OK, request.ttlMs, expiresAtMs, token, 0);
-  }
-
-  #import(request: Request): void {
-    const { table, completions, counters, tokens } = this.#p;
-    const key = request.readKey(this.#key);
-    const { token } = request;
-    const renewals = request.importRenewals;
-    const stored = table.find(key);
-    // A newer grant stays, and so does the same one in a state as new.
-    if (stored && (table.token > token || (table.token === token && table.renewals >= renewals))) {
-      completions.done(request.call, mail.STATUS_SUPERSEDED, 0, 0, 0, 0);
-      return;
-    }
-    if (!this.#memory.allowsGrowth(request.valueBytes)) {
-      completions.refused(request.call, 'ERR_HOLDFAST_FULL');
-      return;
-    }
-    tokens.raise(token);
-    this.#grant(key, stored, request.owner, token, request.importExpiresAtMs, request.ttlMs, renewals, request.value);
-    counters.add(AT.imported, 1);
-    this.#repack.imported(this.#nowMs);
-    completions.done(request.call, mail.STATUS_OK, 0, 0, token, 0);
-  }
-
-  #grant(
-    key: Key,
-    stored: boolean,
-    owner: Uint8Array,
-    token: number,
-    expiresAtMs: number,
-    ttlMs: number,
-    renewals: number,
-    value: Uint8Array | undefined,
-  ): void {
-    const { table, frame } = this.#p;
-    table.grant(key, stored, owner, token, expiresAtMs, ttlMs, renewals, value);
-    frame.grant(key, owner, token, expiresAtMs, ttlMs, renewals, value);
-    this.#lsn++;
-    this.#sweep.expect(expiresAtMs);
-  }
-
-  /** Whether the found lease may be renewed or released by whoever has `token`. */
-  #judge(found: boolean, token: number): number {
-    if (!found) return mail.STATUS_UNKNOWN;
-    const { table } = this.#p;
-    const current = table.token;
-    if (token < current) return mail.STATUS_SUPERSEDED;
-    if (token > current) return mail.STATUS_UNKNOWN;
-    return table.expiresAtMs <= this.#nowMs ? mail.STATUS_EXPIRED : mail.STATUS_OK;
-  }
-
-  #isOwner(owner: Uint8Array): boolean {
-    const { table } = this.#p;
-    return table.names.find(owner) === table.ownerRef;
-  }
-
-  #answerHeld(call: number): void {
-    const { table, completions } = this.#p;
-    const owner = table.names.nameOf(table.ownerRef);
-    completions.held(call, owner, table.ttlMs, table.expiresAtMs, table.token, table.renewals, table.value);
   }
 
   /** A slice of work that no request of this group asked for. Answers whether there was any. */
@@ -401,10 +281,10 @@ export class ShardWriter {
     if (this.#p.log.refusal !== undefined) return false;
     let worked = false;
     if (this.#sweep.due(this.#nowMs) && this.#canTakeMore) {
-      worked = this.#sweep.slice(this.#nowMs, this.#roomForRemovals, this.#expire);
+      worked = this.#sweep.slice(this.#nowMs, this.#roomForRemovals, this.#grants.expire);
     }
     if (this.#ownerReleases.pending && this.#canTakeMore && this.#p.completions.roomy) {
-      this.#ownerReleases.slice(this.#roomForRemovals(), this.#removeReleased, this.#answerReleased);
+      this.#ownerReleases.slice(this.#roomForRemovals(), this.#grants.releaseAll, this.#answerReleased);
       worked = true;
     }
     if (taken > 0) this.#repack.makeWay(this.#nowMs);
@@ -413,22 +293,6 @@ export class ShardWriter {
   }
 
   readonly #roomForRemovals = (): number => Math.min(this.#p.frame.roomForRemovals, this.#memory.roomForRemovals);
-
-  /** Removes expired leases that the sweep found. */
-  readonly #expire = (keys: KeyRun): void => {
-    const { table, frame, counters } = this.#p;
-    table.removeAll(keys, (key, token) => frame.remove(key, token, 'expired'));
-    this.#lsn += keys.length;
-    counters.add(AT.expired, keys.length);
-  };
-
-  /** Removes leases for {@link OwnerReleases}. */
-  readonly #removeReleased = (keys: KeyRun): void => {
-    const { table, frame, counters } = this.#p;
-    table.removeAll(keys, (key, token) => frame.remove(key, token, 'released'));
-    this.#lsn += keys.length;
-    counters.add(AT.released, keys.length);
-  };
 
   readonly #answerReleased = (call: number, released: number): void => {
     this.#p.completions.done(call, mail.STATUS_OK, 0, released, 0, 0);
@@ -445,8 +309,7 @@ export class ShardWriter {
     const ceiling = tokens.due;
     if (ceiling !== 0) {
       frame.ceiling(ceiling);
-      this.#lsn++;
-      tokens.logged(ceiling, this.#lsn);
+      tokens.logged(ceiling, this.#frameLsn);
     }
     // Tokens beyond the ceiling on the disk: nobody may see them before the disk knows of a higher one.
     if (tokens.uncovered) this.#mustSync = true;
@@ -455,7 +318,8 @@ export class ShardWriter {
   /** Log, publish, answer. `false` if the group failed. */
   #commitGroup(): boolean {
     const p = this.#p;
-    const count = p.frame.count;
+    const { count } = p.frame;
+    this.#lsn = this.#frameLsn;
     const logMs = p.nowMs();
     try {
       if (count > 0) p.log.append(p.frame, count, this.#nowMs);
