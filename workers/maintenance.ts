@@ -21,18 +21,13 @@ export interface CheckpointTask extends CheckpointOrder {
   readonly kind: 'checkpoint';
 }
 
-/** Does nothing: tells that a thread is there. */
-export interface HelloTask {
-  readonly kind: 'hello';
-}
-
 export interface ReshardTask extends ReshardOrder {
   readonly kind: 'reshard';
   /** Hears how far it has come. */
   readonly port: MessagePort;
 }
 
-export type MaintenanceTask = SyncTask | CheckpointTask | HelloTask | ReshardTask;
+export type MaintenanceTask = SyncTask | CheckpointTask | ReshardTask;
 
 /** Work beside the shards, on a thread that may take its time. */
 export function runMaintenance(task: MaintenanceTask): Answer<SavedCheckpoint> | Answer<Manifest> | undefined {
@@ -40,7 +35,6 @@ export function runMaintenance(task: MaintenanceTask): Answer<SavedCheckpoint> |
     syncLogs(task);
     return undefined;
   }
-  if (task.kind === 'hello') return undefined;
   if (task.kind === 'reshard') {
     const { port, ...order } = task;
     return answer(() => reshard(nodeFileSystem(), order, (progress) => port.postMessage(progress)));

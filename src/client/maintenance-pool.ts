@@ -6,8 +6,11 @@ import { Bell } from '../shard/bell.js';
 import type { CheckpointOrder, SavedCheckpoint } from '../shard/checkpoint-order.js';
 import { type Answer, unwrap } from '../shard/control-api.js';
 import { settleDeadCheckpoint, settleDeadSync } from '../shard/dead-thread.js';
+import { endThreads } from './end-threads.js';
 
 const WORKER = new URL('../../workers/maintenance.js', import.meta.url);
+
+const THREADS = 2;
 
 /** A sync thread that dies is replaced after a pause, twice as long each time until one lives for long. */
 const PAUSE_MS = 20;
@@ -28,14 +31,13 @@ export class MaintenancePool {
   readonly #intervalMs: number;
   readonly #logs: readonly MaintainedLog[];
   readonly #syncing: Promise<void>;
-  readonly #loaded: Promise<unknown>;
 
   constructor(bell: SharedArrayBuffer, intervalMs: number, logs: readonly MaintainedLog[]) {
     this.#pool = new Piscina({
       filename: WORKER.href,
       name: 'runMaintenance',
-      minThreads: 2,
-      maxThreads: 2,
+      minThreads: THREADS,
+      maxThreads: THREADS,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
@@ -46,9 +48,6 @@ export class MaintenancePool {
     this.#intervalMs = intervalMs;
     this.#logs = logs;
     this.#syncing = this.#keepSyncing();
-    // The sync task never ends, so this one is taken by the other thread.
-    this.#loaded = this.#pool.run({ kind: 'hello' });
-    this.#loaded.catch(() => {});
   }
 
   /** One checkpoint at a time: they share the thread's reader row. */
@@ -58,11 +57,9 @@ export class MaintenancePool {
 
   /** Lets what runs finish, and ends the threads. */
   async close(): Promise<void> {
-    // Node aborts the whole process if a thread is terminated while it loads its modules.
-    await this.#loaded.catch(() => {});
     this.#bell.stop();
     await this.#syncing;
-    await this.#pool.destroy();
+    await endThreads(this.#pool, THREADS);
   }
 
   async #runCheckpoint(order: CheckpointOrder): Promise<Answer<SavedCheckpoint>> {

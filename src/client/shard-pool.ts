@@ -7,6 +7,7 @@ import type { Control } from '../memory/control.js';
 import { unwrap } from '../shard/control-api.js';
 import type { StartOrder } from '../shard/opening.js';
 import type { RecoverySummary, ShardConfig } from '../shard/shard.js';
+import { endThreads } from './end-threads.js';
 import { ShardThread } from './shard-thread.js';
 
 const WORKER = new URL('../../workers/shard.js', import.meta.url);
@@ -91,7 +92,8 @@ export class ShardPool {
   async destroy(): Promise<void> {
     this.#stopping = true;
     for (const thread of this.#alive) thread.release();
-    await this.#pool.destroy();
+    const busy = this.#alive.filter(({ hasEnded }) => !hasEnded).length;
+    await endThreads(this.#pool, this.#configs.length - busy);
   }
 
   get #alive(): ShardThread[] {

@@ -24,6 +24,8 @@ async function opened(shards: number): Promise<{
   const from = threads.length;
   const directory = temporaryDirectory();
   const store = await openStore({ directory, shards, memoryBytesMax: 512 * 1024 * 1024, onRestart: 'keep-deadlines' });
+  // Each is told of a little after it was started; two are beside the shards.
+  await until(() => threads.length === from + shards + 2);
   const current = threads.slice(from, from + shards);
   const kill = async (shard: number) => {
     const before = threads.length;
@@ -141,6 +143,48 @@ test('one shard that dies leaves the others alone', async () => {
     store.metrics().shards.map((shard) => shard.restarts),
     [0, 1],
   );
+  await store.close();
+});
+
+test('a call to a shard whose thread is dying or dead is answered, or fails as unknown', async () => {
+  const { store, kill } = await opened(1);
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 3; round++) {
+    const before = restarts(store);
+    const killing = kill(0);
+    const calls: Promise<unknown>[] = [];
+    for (let i = 0; restarts(store) === before; i++) {
+      const call = store.acquire({ type: 'chat', id: `${round}-${i}` }, { owner: 'node-1', ttlMs: TTL_MS });
+      calls.push(
+        call.then(
+          ({ ok }) => outcomes.add(`${ok}`),
+          ({ code, outcome }: LeaseStoreError) => outcomes.add(`${code} ${outcome}`),
+        ),
+      );
+      await sleep(1);
+    }
+    await killing;
+    await Promise.all(calls);
+  }
+  assert.ok(outcomes.delete('true'));
+  outcomes.delete('ERR_HOLDFAST_SHARD_RESTARTED unknown');
+  assert.is(outcomes.size, 0, [...outcomes].join());
+  await store.close();
+});
+
+test('a consistent snapshot that meets the death of a thread is tried again', async () => {
+  const { store, kill } = await opened(2);
+  await store.acquire({ type: 'chat', id: '1' }, { owner: 'node-1', ttlMs: TTL_MS });
+  for (let round = 0; round < 4; round++) {
+    const before = restarts(store);
+    const killing = kill(round % 2);
+    do {
+      const snapshot = await store.consistentSnapshot();
+      assert.is(snapshot.count(), 1);
+      snapshot.close();
+    } while (restarts(store) === before);
+    await killing;
+  }
   await store.close();
 });
 
