@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { endThreads } from '../../client/end-threads.js';
 import type { Progress } from '../../lease-store.js';
 import type { Manifest } from '../../manifest.js';
 import type { ReshardOrder } from '../../reshard/reshard.js';
@@ -21,6 +22,6 @@ export async function reshardOnThread(
     return unwrap(answer);
   } finally {
     port1.close();
-    await pool.destroy();
+    await endThreads(pool, 1);
   }
 }
