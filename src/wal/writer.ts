@@ -138,6 +138,9 @@ export class WalWriter implements FrameHome {
       storeMs,
       salt,
     };
+    // Only an earlier try that could not even take itself back may have left one of that number.
+    const path = segmentPath(this.#directory, header.segmentId);
+    if (this.#files.stat(path) !== undefined) this.#files.unlink(path);
     const { file, bytes } = createSegment(this.#files, this.#directory, header);
     this.#finalIfThrows(() => makeDurable(this.#files, this.#directory, file));
     const old = this.#file;

@@ -61,6 +61,8 @@ export class FaultFileSystem implements FileSystem {
   capacityBytes = Number.POSITIVE_INFINITY;
   /** Called before each step takes effect: a crash then would leave what is there now. */
   beforeStep: (() => void) | undefined;
+  /** Calls that failed because they were told to. */
+  failures = 0;
   /** Files open now. */
   openFiles = 0;
   readonly #root: DirectoryInode;
@@ -89,8 +91,13 @@ export class FaultFileSystem implements FileSystem {
     this.#crashed = true;
   }
 
-  inject(fault: Fault): void {
-    this.#faults.push({ fault, seen: 0 });
+  /** Answers what takes the fault back. */
+  inject(fault: Fault): () => void {
+    const state = { fault, seen: 0 };
+    this.#faults.push(state);
+    return () => {
+      this.#faults = this.#faults.filter((other) => other !== state);
+    };
   }
 
   clearFaults(): void {
@@ -305,6 +312,7 @@ export class FaultFileSystem implements FileSystem {
       if (fault.path !== undefined && !fault.path.test(path)) continue;
       const nth = ++state.seen - (fault.nth ?? 1);
       if (nth < 0 || nth >= (fault.times ?? 1)) continue;
+      this.failures++;
       onFault?.(fault);
       throw systemError(operation, path, fault.code);
     }

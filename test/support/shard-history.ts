@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert';
 import { HEALTH_SYNC_FAILED } from '../../native-layout/shard-control.js';
+import { LeaseStoreError } from '../../src/errors.js';
 import type { Operation } from '../../src/engines/semantics/rules.js';
 import type { Durability } from '../../src/lease.js';
+import type { RecoverySummary } from '../../src/shard/shard.js';
 import type { FaultFileSystem } from './fault-file-system.js';
 import { LeaseModel } from './lease-model.js';
 import { HandClock, makeShardDirectory, type Pending, ShardDriver } from './shard-driver.js';
@@ -28,7 +30,8 @@ export interface HistoryOptions {
 
 const KEYS = Array.from({ length: 14 }, (_, i) => `${i % 3 === 0 ? 'chat' : 'game'}/${i}`);
 const OWNERS = ['n1', 'n2', 'a node with a long name, so that names fill their leaf sooner'];
-const EXPECTED_FAILURES = new Set(['ERR_HOLDFAST_DISK_FULL', 'ERR_HOLDFAST_READ_ONLY']);
+/** What a call says that the disk failed, or a shard that such a failure ended. */
+const FAULT_CODES = new Set<string>(['ERR_HOLDFAST_DISK_FULL', 'ERR_HOLDFAST_IO', 'ERR_HOLDFAST_READ_ONLY']);
 const VALUE_SIZES = [0, 3, 40, 600, 2500];
 
 /**
@@ -55,8 +58,17 @@ export class ShardHistory {
     this.driver = this.#open();
   }
 
-  /** Does something that happens to a shard. */
+  /** Does something that happens to a shard, and opens it again if that was the end of it. */
   act(): void {
+    this.#act();
+    if (this.#hasFailed) this.#reopenAfterFailure();
+  }
+
+  get #hasFailed(): boolean {
+    return (this.driver.control.health & HEALTH_SYNC_FAILED) !== 0;
+  }
+
+  #act(): void {
     const { random, files, durability } = this.#options;
     switch (random.below(16)) {
       case 0:
@@ -72,14 +84,16 @@ export class ShardHistory {
       case 3:
         this.#step();
         this.driver.syncInBackground();
-        this.driver.checkpoint();
+        this.#tolerant(() => this.driver.checkpoint());
         return;
-      case 4:
+      case 4: {
         // No frame with a record is that short.
-        files.inject({ code: 'ENOSPC', operation: 'write', path: /wal-/, bytesWritten: random.below(60) });
+        const bytesWritten = random.below(60);
+        const endFault = files.inject({ code: 'ENOSPC', operation: 'write', path: /wal-/, bytesWritten });
         this.#group();
-        files.clearFaults();
+        endFault();
         return;
+      }
       case 5:
         if (random.chance(0.4)) this.#failSync();
         else this.#restart();
@@ -91,15 +105,39 @@ export class ShardHistory {
     }
   }
 
+  /** Does something that a fault of the disk may stop; answers `undefined` if one did. */
+  #tolerant<T>(step: () => T): T | undefined {
+    const { files } = this.#options;
+    const { failures } = files;
+    try {
+      return step();
+    } catch (error) {
+      const isTyped = error instanceof LeaseStoreError && FAULT_CODES.has(error.code);
+      if (!isTyped || (files.failures === failures && !this.#hasFailed)) throw error;
+      return undefined;
+    }
+  }
+
+  /** An opening that a fault stopped is tried again. */
   #open(): ShardDriver {
-    const { files, durability } = this.#options;
+    const { files, durability, random } = this.#options;
     const { clock } = this;
-    const driver = new ShardDriver({ files, clock, durability, ...SMALL, seed: this.#options.random.u32() });
-    const found = driver.recover();
-    driver.start(found);
-    // Of a group whose sync failed nobody saw what it did, and it may be on the disk all the same.
-    if (!this.states.has(found.lsn))
-      this.states.set(found.lsn, { leases: driver.leases(), storeMs: found.lastStoreMs });
+    const seed = random.u32();
+    const found: RecoverySummary[] = [];
+    const attempt = () => {
+      const driver = new ShardDriver({ files, clock, durability, ...SMALL, seed });
+      const summary = driver.recover();
+      found.push(summary);
+      driver.start(summary);
+      return driver;
+    };
+    let driver = this.#tolerant(attempt);
+    while (driver === undefined) driver = this.#tolerant(attempt);
+    // Of a group whose sync failed nobody saw what it did, and it may be on the disk all the same; and so may what an
+    // opening that failed wrote, which changes no lease.
+    for (const { lsn, lastStoreMs } of found) {
+      if (!this.states.has(lsn)) this.states.set(lsn, { leases: driver.leases(), storeMs: lastStoreMs });
+    }
     this.#observe(driver);
     return driver;
   }
@@ -107,8 +145,9 @@ export class ShardHistory {
   #restart(): void {
     const { random } = this.#options;
     this.#settle();
+    if (this.#hasFailed) return;
     if (random.chance(0.5)) {
-      this.driver.close();
+      this.#tolerant(() => this.driver.close());
       this.#apply();
       // The last record says that no token beyond the last was handed out.
       const { lsn } = this.driver.published;
@@ -120,20 +159,24 @@ export class ShardHistory {
     this.model.expectSame(this.driver.leases(), this.driver.nowMs, 'after a restart');
   }
 
-  /** A sync fails while there is something to sync: the shard takes no more writes, and is opened again. */
+  /** A sync fails while there is something to sync. */
   #failSync(): void {
     const { random, files } = this.#options;
-    files.inject({ code: 'EIO', operation: random.pick(['fdatasync', 'fsync', 'syncDirectory'] as const) });
+    const operation = random.pick(['fdatasync', 'fsync', 'syncDirectory'] as const);
+    const endFault = files.inject({ code: 'EIO', operation });
     this.#group();
     this.driver.syncInBackground();
-    files.clearFaults();
-    if ((this.driver.control.health & HEALTH_SYNC_FAILED) === 0) return;
+    endFault();
+  }
+
+  /** The shard takes no more writes. What it did last is there or not, and everything else as it was. */
+  #reopenAfterFailure(): void {
     while (this.#posted.length > 0) this.#step();
     this.#observe(this.driver);
     this.driver = this.#open();
     this.model.adopt(this.#inDoubt, this.driver.leases());
     this.#inDoubt.clear();
-    this.model.expectSame(this.driver.leases(), this.driver.nowMs, 'after a sync that failed');
+    this.model.expectSame(this.driver.leases(), this.driver.nowMs, 'after a failure that was final');
   }
 
   #group(): void {
@@ -212,6 +255,7 @@ export class ShardHistory {
       this.#step();
       this.driver.syncInBackground();
     }
+    if (flushed.answer.code !== undefined) return;
     assert.ok(this.driver.durableLsn >= lsn, 'a flush is answered once the disk has everything before it');
   }
 
@@ -233,7 +277,7 @@ export class ShardHistory {
       const { answer } = pending;
       if (answer.unknown) this.#inDoubt.add(operation.key);
       if (this.#inDoubt.has(operation.key)) this.model.raise(answer.token);
-      else if (answer.code !== undefined) assert.ok(EXPECTED_FAILURES.has(answer.code), answer.code);
+      else if (answer.code !== undefined) assert.ok(FAULT_CODES.has(answer.code), answer.code);
       else this.model.apply(operation, nowMs, answer, `LSN ${this.driver.published.lsn}`);
     }
     this.#posted.splice(0, done);
