@@ -169,12 +169,6 @@ export function checkWriteOptions(options: unknown): Durability | undefined {
   return durability === undefined ? undefined : oneOf(durability, 'options.durability', DURABILITIES);
 }
 
-/** The requests of a batch, which is an array and stays one while it is read. */
-export function checkRequests(requests: unknown): readonly unknown[] {
-  if (!Array.isArray(requests)) throw invalidArgument('requests', 'an array', requests);
-  return requests;
-}
-
 export interface CheckedImport {
   readonly key: unknown;
   readonly owner: unknown;
@@ -186,16 +180,6 @@ export interface CheckedImport {
 }
 
 const LEASE_NAMES = ['key', 'owner', 'token', 'expiresAtMs', 'ttlMs', 'acquiredAtMs', 'renewals', 'value'] as const;
-
-/** What `import` takes leases from. */
-export function checkLeases(leases: unknown): void {
-  if (!isIterable(leases)) throw invalidArgument('leases', 'an iterable or async iterable of leases', leases);
-}
-
-function isIterable(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Symbol.iterator in value || Symbol.asyncIterator in value;
-}
 
 /** A lease to be imported. `acquiredAtMs` is not looked at: the token tells it. */
 export function checkImport(lease: unknown, field: string): CheckedImport {
@@ -284,6 +268,11 @@ function bound(id: unknown, name: string, inclusive: boolean): IdBound {
   return { id: checkText(id, `range.${name}`, ID_BYTES_MAX), inclusive };
 }
 
+/** What `forEach` shows each lease to. What it throws is the caller's own, and goes back to the caller as it is. */
+export function checkVisit(visit: unknown): void {
+  if (typeof visit !== 'function') throw invalidArgument('visit', 'a function', visit);
+}
+
 /** Whether a count wants live leases only. */
 export function checkCountLive(options: unknown): boolean {
   if (options === undefined) return false;
@@ -310,10 +299,19 @@ export function checkBackup(options: unknown): CheckedBackup {
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('options.onProgress', 'a function', onProgress);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  return {
+    onProgress: onProgress as CheckedBackup['onProgress'],
+    signal: signal === undefined ? undefined : trueSignal(signal),
+  };
+}
+
+/** A signal that follows the caller's, which may only look like one. */
+function trueSignal(signal: unknown): AbortSignal {
+  try {
+    return AbortSignal.any([signal as AbortSignal]);
+  } catch {
     throw invalidArgument('options.signal', 'an AbortSignal', signal);
   }
-  return { onProgress: onProgress as CheckedBackup['onProgress'], signal };
 }
 
 /** An actor's key as strings, checked, where its bytes are not wanted yet. */

@@ -79,8 +79,35 @@ export function describeKind(value: unknown): string {
     case 'symbol':
       return 'a symbol';
     default:
-      return Array.isArray(value) ? 'an array' : 'an object';
+      return isArray(value) ? 'an array' : 'an object';
   }
+}
+
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    // A proxy that was revoked.
+    return false;
+  }
+}
+
+/**
+ * The error of a call that has changed `leases` leases before it failed. It is not one that was not applied, whatever
+ * became of the rest of it.
+ */
+export function partlyApplied(error: unknown, leases: number): unknown {
+  if (!(error instanceof LeaseStoreError) || leases === 0 || error.outcome === 'unknown') return error;
+  const { code, message, retryable } = error;
+  return new LeaseStoreError(
+    code,
+    `${message}; ${leases} leases had been changed by this call already, so make it again`,
+    {
+      retryable,
+      outcome: 'unknown',
+      cause: error,
+    },
+  );
 }
 
 /** Bytes of a file contradict their checksum, each other, or what is known to have been durable. */

@@ -255,6 +255,13 @@ export function putRef(bytes: Uint8Array, ref: number, at = 0): void {
 export class KeyEncoder {
   readonly #types = new Map<string, Uint8Array>();
   readonly #owners = new Map<string, Uint8Array>();
+  /** Type and id of the key that was encoded last, as they were read: asked again, a getter might tell another story. */
+  type = '';
+  id = '';
+
+  get actor(): { readonly type: string; readonly id: string } {
+    return { type: this.type, id: this.id };
+  }
 
   /** Fills `key` with `type NUL id`. `field` names the argument in errors. */
   encode(key: Key, actor: unknown, field = 'key'): Key {
@@ -267,7 +274,10 @@ export class KeyEncoder {
       throw asArgumentError(error, field);
     }
     const at = this.typePrefix(key, type, `${field}.type`);
-    return this.appendId(key, at, id, `${field}.id`);
+    this.appendId(key, at, id, `${field}.id`);
+    this.type = type as string;
+    this.id = id as string;
+    return key;
   }
 
   /** Fills `key` with `type NUL`, the start of every key of that type; answers its length. */

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { VALUE_BYTES_MAX } from '../native-layout/format.js';
 import { invalidArgument, LeaseStoreError } from './errors.js';
 import type { ValueEncoding } from './manifest.js';
@@ -27,6 +28,7 @@ const CODECS: { readonly [E in ValueEncoding]: Omit<ValueCodec<unknown>, 'encodi
     encode(value, field = 'value') {
       if (value === undefined) return undefined;
       const text = jsonOf(value, field);
+      if (text.length > VALUE_BYTES_MAX) throw tooLong(field, Buffer.byteLength(text));
       return checkLength(encoder.encode(text), field);
     },
     decode: (bytes) => JSON.parse(decoder.decode(bytes)),
@@ -50,13 +52,40 @@ const CODECS: { readonly [E in ValueEncoding]: Omit<ValueCodec<unknown>, 'encodi
   buffer: {
     encode(value, field = 'value') {
       if (value === undefined) return undefined;
-      if (!(value instanceof Uint8Array))
-        throw invalidArgument(field, "a Uint8Array (valueEncoding is 'buffer')", value);
-      return Uint8Array.from(checkLength(value, field));
+      if (!types.isUint8Array(value)) throw invalidArgument(field, "a Uint8Array (valueEncoding is 'buffer')", value);
+      return copyOf(value, field);
     },
     decode: (bytes) => Buffer.from(bytes),
   },
 };
+
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')?.get as (
+  this: Uint8Array,
+) => number;
+
+/** By what the array holds, not by what methods it may have of its own. */
+function copyOf(value: Uint8Array, field: string): Uint8Array {
+  const length = lengthOf.call(value);
+  if (length > VALUE_BYTES_MAX) throw tooLong(field, length);
+  if (length === 0 && isDetached(value)) {
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_INVALID_ARGUMENT',
+      `${field} must have its bytes; its buffer was transferred away, or shrunk`,
+    );
+  }
+  const copy = new Uint8Array(length);
+  copy.set(value);
+  return copy;
+}
+
+/** An array that lost its buffer looks as if it were empty, but another cannot be made of that buffer. */
+function isDetached(value: Uint8Array): boolean {
+  try {
+    return new Uint8Array(value.buffer, value.byteOffset).length < 0;
+  } catch {
+    return true;
+  }
+}
 
 function jsonOf(value: unknown, field: string): string {
   let text: string | undefined;

@@ -94,18 +94,31 @@ export function attach<V = unknown>(handle: StoreHandle): AttachedReads<V> {
 }
 
 function checkHandle(handle: StoreHandle): StoreHandle {
-  if (typeof handle !== 'object' || handle === null || handle.kind !== 'holdfast-handle') {
+  if (!isHandle(handle)) {
     throw new LeaseStoreError('ERR_HOLDFAST_INVALID_ARGUMENT', 'handle must be what store.handle() answered');
   }
-  const isWhole =
-    Array.isArray(handle.shards) &&
-    handle.shards.every(({ control }) => control instanceof SharedArrayBuffer) &&
-    handle.port instanceof MessagePort;
-  if (isWhole) return handle;
+  if (isWhole(handle)) return handle;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_INVALID_ARGUMENT',
     'handle lost its memory or port on the way: send it to a thread of the same process (no other can share the memory), ' +
       'with handle.port in the transfer list',
+  );
+}
+
+function isHandle(handle: unknown): boolean {
+  try {
+    return typeof handle === 'object' && handle !== null && (handle as StoreHandle).kind === 'holdfast-handle';
+  } catch {
+    // What throws while it is looked at was not made by `createHandle`.
+    return false;
+  }
+}
+
+function isWhole({ shards, port }: StoreHandle): boolean {
+  return (
+    Array.isArray(shards) &&
+    shards.every(({ control }) => control instanceof SharedArrayBuffer) &&
+    port instanceof MessagePort
   );
 }
 

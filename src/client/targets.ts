@@ -90,32 +90,38 @@ export function readReleased(completion: Completion): Released {
 }
 
 /** What an acquire asked for, which its answer does not repeat. */
-export interface Asked<V> {
+export interface Asked {
   readonly key: ActorKey;
   readonly owner: string;
-  readonly value: V | undefined;
+  /** As it was sent: the caller's own object may have changed since. */
+  readonly value: Uint8Array | undefined;
 }
 
-export function readAcquired<V>(completion: Completion, asked: Asked<V>, codec: ValueCodec<V>): Acquired<V> {
+export function readAcquired<V>(completion: Completion, asked: Asked, codec: ValueCodec<V>): Acquired<V> {
   switch (completion.status) {
     case mail.STATUS_OK:
-      return { ok: true, lease: leaseOf(completion, asked.key, asked.owner, asked.value) };
+      return { ok: true, lease: leaseOf(completion, asked.key, asked.owner, asked.value, codec) };
     case mail.STATUS_HELD: {
       const { value } = completion;
       const owner = Buffer.from(completion.owner).toString('utf8');
-      const held = value === undefined ? undefined : codec.decode(value);
-      return { ok: false, reason: 'held', current: leaseOf(completion, asked.key, owner, held) };
+      return { ok: false, reason: 'held', current: leaseOf(completion, asked.key, owner, value, codec) };
     }
     default:
       return { ok: false, reason: 'changed' };
   }
 }
 
-function leaseOf<V>(completion: Completion, key: ActorKey, owner: string, value: V | undefined): Lease<V> {
+function leaseOf<V>(
+  completion: Completion,
+  key: ActorKey,
+  owner: string,
+  value: Uint8Array | undefined,
+  codec: ValueCodec<V>,
+): Lease<V> {
   const { token, expiresAtMs, ttlMs, renewals } = completion;
   const acquiredAt = acquiredAtMs(token, expiresAtMs, ttlMs);
   const lease = { key, owner, token, expiresAtMs, ttlMs, acquiredAtMs: acquiredAt, renewals };
-  return value === undefined ? lease : { ...lease, value };
+  return value === undefined ? lease : { ...lease, value: codec.decode(value) };
 }
 
 const WHY: { readonly [code: string]: string } = {

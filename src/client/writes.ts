@@ -4,14 +4,13 @@ import {
   checkAcquireRequest,
   checkGrant,
   checkImport,
-  checkLeases,
   checkRenew,
   checkRenewRequest,
-  checkRequests,
   checkWriteOptions,
 } from '../arguments.js';
+import { countRequests, leaseSlices, mapRequests, requestAt } from '../batches.js';
 import type { LeaseWrites } from '../lease-store.js';
-import { LeaseStoreError } from '../errors.js';
+import { LeaseStoreError, partlyApplied } from '../errors.js';
 import { Key, KeyEncoder } from '../key.js';
 import type {
   Acquired,
@@ -34,7 +33,7 @@ import { closedError, type Dispatcher } from './dispatcher.js';
 import { Prepared } from './prepared.js';
 import { Outgoing } from './request-writer.js';
 import type { Router } from './router.js';
-import { Batch, failedWith, readAcquired, readReleased, readRenewed, Single } from './targets.js';
+import { type Asked, Batch, failedWith, readAcquired, readReleased, readRenewed, Single } from './targets.js';
 
 /** Operations of a batch that are under way at a time: enough to keep every shard busy, few enough to stay in cache. */
 const WINDOW = 8192;
@@ -56,30 +55,31 @@ export class Writes<V> implements LeaseWrites<V> {
 
   async acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>> {
     const { owner, ttlMs, value, previous, durability } = checkAcquire(options);
+    const encoded = this.#codec.encode(value, 'options.value');
     const out = this.#addressed(mail.OP_ACQUIRE, key, 'key', durability);
     out.owner = this.#encoder.owner(owner, 'options.owner');
     out.ttlMs = ttlMs;
-    out.withValue(this.#codec.encode(value, 'options.value'));
+    out.withValue(encoded);
     if (previous !== undefined) {
       out.token = previous;
       out.flags |= mail.FLAG_PREVIOUS;
     }
-    const asked = { key: { type: key.type, id: key.id }, owner: owner as string, value: value as V | undefined };
+    const asked = { key: this.#encoder.actor, owner: owner as string, value: encoded };
     return this.#send(out, (completion) => readAcquired(completion, asked, this.#codec));
   }
 
   async acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]> {
     const durability = checkWriteOptions(options);
     const prepared = new Prepared();
-    const asked = checkRequests(requests).map((request, i) => {
+    const asked = mapRequests(requests, (request, i): Asked => {
       const field = `requests[${i}]`;
       const { key, owner, ttlMs, value } = checkAcquireRequest(request, field);
+      const encoded = this.#codec.encode(value, `${field}.value`);
       const out = this.#addressed(mail.OP_ACQUIRE, key, `${field}.key`, durability);
       out.owner = this.#encoder.owner(owner, `${field}.owner`);
       out.ttlMs = ttlMs;
-      prepared.add(out.withValue(this.#codec.encode(value, `${field}.value`)), this.#shard);
-      const { type, id } = key as ActorKey;
-      return { key: { type, id }, owner: owner as string, value: value as V | undefined };
+      prepared.add(out.withValue(encoded), this.#shard);
+      return { key: this.#encoder.actor, owner: owner as string, value: encoded };
     });
     return this.#sendAll(prepared, (completion, i) => readAcquired(completion, asked[i], this.#codec));
   }
@@ -89,9 +89,10 @@ export class Writes<V> implements LeaseWrites<V> {
     try {
       const { key, token } = checkGrant(grant);
       const { ttlMs, value, durability } = checkRenew(options);
+      const encoded = this.#codec.encode(value, 'options.value');
       const out = this.#addressed(mail.OP_RENEW, key, 'grant.key', durability);
       out.token = token;
-      out.withValue(this.#codec.encode(value, 'options.value'));
+      out.withValue(encoded);
       return this.#send(withTtl(out, ttlMs), readRenewed);
     } catch (error) {
       return Promise.reject(error);
@@ -101,9 +102,9 @@ export class Writes<V> implements LeaseWrites<V> {
   async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
     const durability = checkWriteOptions(options);
     const prepared = new Prepared();
-    const list = checkRequests(requests);
-    for (let i = 0; i < list.length; i++) {
-      const request = list[i];
+    const count = countRequests(requests);
+    for (let i = 0; i < count; i++) {
+      const request = requestAt(requests, i);
       try {
         this.#prepareRenew(prepared, request, 'requests[]', 'requests[].key', durability);
       } catch {
@@ -143,24 +144,18 @@ export class Writes<V> implements LeaseWrites<V> {
   }
 
   async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
-    checkLeases(leases);
     let imported = 0;
     let seen = 0;
-    let window: Lease<V>[] = [];
-    const flush = async () => {
-      const results = await this.#importWindow(window, seen - window.length).catch((error) => {
-        throw partly(error, imported);
-      });
-      for (const result of results) if (result === true) imported++;
-      throwPartly(results, imported);
-      window = [];
-    };
-    for await (const lease of leases) {
-      window.push(lease);
-      seen++;
-      if (window.length === WINDOW) await flush();
+    try {
+      for await (const window of leaseSlices(leases, WINDOW)) {
+        const results = await this.#importWindow(window, seen);
+        seen += window.length;
+        for (const result of results) if (result === true) imported++;
+        throwPartly(results, 0);
+      }
+    } catch (error) {
+      throw partlyApplied(error, imported);
     }
-    await flush();
     return { imported };
   }
 
@@ -174,23 +169,27 @@ export class Writes<V> implements LeaseWrites<V> {
     await this.#everyShard(mail.OP_BARRIER);
   }
 
-  async #importWindow(leases: readonly Lease<V>[], from: number): Promise<(boolean | Failed)[]> {
+  async #importWindow(leases: readonly unknown[], from: number): Promise<(boolean | Failed)[]> {
     const prepared = new Prepared();
     for (const [i, lease] of leases.entries()) {
       const field = `leases[${from + i}]`;
       const { key, owner, token, expiresAtMs, ttlMs, renewals, value } = checkImport(lease, field);
+      const encoded = this.#codec.encode(value, `${field}.value`);
       const out = this.#addressed(mail.OP_IMPORT, key, `${field}.key`, undefined);
       out.owner = this.#encoder.owner(owner, `${field}.owner`);
       out.token = token;
       out.expiresAtMs = expiresAtMs;
       out.ttlMs = ttlMs;
       out.renewals = renewals;
-      prepared.add(out.withValue(this.#codec.encode(value, `${field}.value`)), this.#shard);
+      prepared.add(out.withValue(encoded), this.#shard);
     }
     return this.#sendAll(prepared, (completion) => completion.status === mail.STATUS_OK);
   }
 
-  /** The one way to a shard for an operation on a key. */
+  /**
+   * The one way to a shard for an operation on a key. Values are encoded before: that runs code of the caller's, which may
+   * call back in here.
+   */
   #addressed(op: number, key: unknown, field: string, durability: Durability | undefined): Outgoing {
     const out = this.#out.set(op, this.#encoder.encode(this.#key, key, field));
     if (durability === 'synced') out.flags |= mail.FLAG_SYNCED;
@@ -267,22 +266,7 @@ function withTtl(out: Outgoing, ttlMs: number | undefined): Outgoing {
 function throwPartly(results: readonly unknown[], done: number): void {
   const errors = results.flatMap((result) => (isFailed(result) ? [result.error as LeaseStoreError] : []));
   const error = errors.find(({ outcome }) => outcome === 'unknown') ?? errors[0];
-  if (error !== undefined) throw partly(error, done);
-}
-
-/** A call that has changed something is not one that was not applied, whatever became of the rest of it. */
-function partly(error: unknown, done: number): unknown {
-  if (!(error instanceof LeaseStoreError) || done === 0 || error.outcome === 'unknown') return error;
-  const { code, message, retryable } = error;
-  return new LeaseStoreError(
-    code,
-    `${message}; ${done} leases had been changed by this call already, so make it again`,
-    {
-      retryable,
-      outcome: 'unknown',
-      cause: error,
-    },
-  );
+  if (error !== undefined) throw partlyApplied(error, done);
 }
 
 function isFailed(result: unknown): result is Failed {

@@ -18,6 +18,9 @@ const HISTOGRAM_AT = Object.fromEntries(
   HISTOGRAMS.map((name) => [name, histogramIndex(name)]),
 ) as Indices<HistogramName>;
 
+/** A busy shard comes so far in some hours. */
+const HALVED_AT = 2 ** 31;
+
 /** The shard's side of its metrics: it alone writes these cells, any thread reads them at any time. */
 export class Counters {
   readonly #doubles: Float64Array;
@@ -41,6 +44,12 @@ export class Counters {
   }
 
   record(histogram: HistogramName, value: number): void {
-    this.#words[HISTOGRAM_AT[histogram] + bucketOf(value, HISTOGRAM_BUCKETS)]++;
+    const first = HISTOGRAM_AT[histogram];
+    if (++this.#words[first + bucketOf(value, HISTOGRAM_BUCKETS)] === HALVED_AT) this.#halve(first);
+  }
+
+  /** Before a bucket starts over from 0: half of all of them tells the same percentiles, and newer values weigh more. */
+  #halve(first: number): void {
+    for (let at = first; at < first + HISTOGRAM_BUCKETS; at++) this.#words[at] >>>= 1;
   }
 }

@@ -24,6 +24,7 @@ export function bucketEnd(bucket: number): number {
 }
 
 export interface Percentiles {
+  /** Values that the percentiles are of: all since the store was opened, or, after billions, halved now and then. */
   readonly count: number;
   readonly p50: number;
   readonly p95: number;

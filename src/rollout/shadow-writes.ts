@@ -4,12 +4,11 @@ import {
   checkGrant,
   checkImport,
   checkKey,
-  checkLeases,
   checkRenewRequest,
-  checkRequests,
   checkText,
   checkWriteOptions,
 } from '../arguments.js';
+import { leaseSlices, mapRequests } from '../batches.js';
 import type {
   Acquired,
   AcquireOptions,
@@ -27,7 +26,7 @@ import type {
 } from '../lease.js';
 import type { AsyncLeaseStore, LeaseWrites } from '../lease-store.js';
 import type { Division } from './division.js';
-import { slicesOf } from './lease-join.js';
+import { SLICE, slicesOf } from './lease-join.js';
 import type { Mirror } from './mirror.js';
 import { splitBatch } from './split-batch.js';
 import { TokenFloor } from './token-floor.js';
@@ -59,7 +58,7 @@ export abstract class ShadowWrites<V> implements LeaseWrites<V> {
 
   async acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]> {
     checkWriteOptions(options);
-    const checked = checkRequests(requests).map((request, i) => {
+    const checked = mapRequests(requests, (request, i) => {
       const given = checkAcquireRequest(request, `requests[${i}]`) as AcquireRequest<V>;
       return { ...given, key: this.checked(given.key, `requests[${i}].key`) };
     });
@@ -81,7 +80,7 @@ export abstract class ShadowWrites<V> implements LeaseWrites<V> {
 
   async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
     checkWriteOptions(options);
-    const checked = checkRequests(requests).map((request, i) => {
+    const checked = mapRequests(requests, (request, i) => {
       const { key, token, ttlMs } = checkRenewRequest(request, `requests[${i}]`);
       return { key: this.checked(key, `requests[${i}].key`), token, ...(ttlMs === undefined ? {} : { ttlMs }) };
     });
@@ -109,10 +108,9 @@ export abstract class ShadowWrites<V> implements LeaseWrites<V> {
   }
 
   async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
-    checkLeases(leases);
     let imported = 0;
     let seen = 0;
-    for await (const slice of slicesOf(leases)) {
+    for await (const slice of leaseSlices(leases, SLICE)) {
       const checked = slice.map((lease) => {
         const field = `leases[${seen++}]`;
         const given = checkImport(lease, field) as unknown as Lease<V>;

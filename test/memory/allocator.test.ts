@@ -16,17 +16,19 @@ interface Life {
  * [birth, retired). Pins come and go as readers make them: only ever on the published commit.
  */
 class AllocatorModel {
-  readonly allocator = new NodeAllocator(Slabs.reserve(2048, 8 << 20), 0);
+  readonly allocator: NodeAllocator;
   readonly #lives = new Map<number, Life>();
   readonly #pins: number[] = [];
   readonly #random: Random;
   #born: number[] = [];
   #retiring: number[] = [];
   #highest = 0;
-  #published = 0;
+  #published: number;
 
-  constructor(random: Random) {
+  constructor(random: Random, published = 0) {
     this.#random = random;
+    this.#published = published;
+    this.allocator = new NodeAllocator(Slabs.reserve(2048, 8 << 20), published);
   }
 
   change(): void {
@@ -122,6 +124,20 @@ test('a node is free exactly while no pin can reach it', () => {
     }
   }
 });
+
+for (const passed of [2 ** 31, 2 ** 32, 2 ** 52]) {
+  test(`so it is while commit numbers pass ${passed}`, () => {
+    const model = new AllocatorModel(new Random(seed), passed - 50);
+    for (let i = 0; i < 100; i++) {
+      model.change();
+      model.publish();
+      model.movePins();
+      model.reclaim();
+      model.verify();
+    }
+    assert.ok(model.allocator.commit > passed);
+  });
+}
 
 test('an old snapshot keeps its own nodes and nothing that came and went after it', () => {
   const allocator = new NodeAllocator(Slabs.reserve(2048, 1 << 20), 0);

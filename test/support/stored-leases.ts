@@ -17,8 +17,12 @@ export interface StoredLease {
 }
 
 /** Every lease of one commit by its key (`type/id`), after a check that its trees are sound and agree. */
-export function storedLeases(slabs: Slabs, roots: Roots): Map<string, StoredLease> {
-  checkCommit(slabs, roots, new NodeSet(slabs.capacity).add);
+export function storedLeases(
+  slabs: Slabs,
+  roots: Roots,
+  reach: (id: number) => boolean = new NodeSet(slabs.capacity).add,
+): Map<string, StoredLease> {
+  checkCommit(slabs, roots, reach);
   const table = new LeaseTable(slabs, new NodeAllocator(slabs, 0), roots);
   const leases = new Map<string, StoredLease>();
   const owned = new Key();

@@ -16,12 +16,21 @@ const EMPTY: Roots = { leases: 0, owners: 0, names: 0, leaseCount: 0, ownerCount
 
 /** A table with the same leases in a map, changed together. */
 class Pair {
-  readonly slabs = Slabs.reserve(2048, 1 << 22);
-  readonly allocator = new NodeAllocator(this.slabs, 0);
-  readonly table = new LeaseTable(this.slabs, this.allocator, EMPTY);
+  readonly slabs: Slabs;
+  readonly allocator: NodeAllocator;
+  readonly table: LeaseTable;
   readonly map = new Map<string, StoredLease>();
   readonly #key = new Key();
   readonly #encoder = new KeyEncoder();
+
+  constructor(slabs = Slabs.reserve(2048, 1 << 22), ids: readonly number[] = []) {
+    this.slabs = slabs;
+    this.allocator = new NodeAllocator(slabs, 0);
+    this.table = new LeaseTable(slabs, this.allocator, EMPTY);
+    // What is free already is handed out first, the last of it before all.
+    for (const id of ids) this.allocator.retire(id);
+    this.commit();
+  }
 
   key(text: string): Key {
     const [type, id] = text.split('/');
@@ -73,7 +82,8 @@ class Pair {
   };
 
   expectSame(): void {
-    const found = storedLeases(this.slabs, this.table.roots);
+    const met = new Set<number>();
+    const found = storedLeases(this.slabs, this.table.roots, (id) => !met.has(id) && met.add(id) !== undefined);
     assert.equal(found, new Map([...found.keys()].map((key) => [key, this.map.get(key)])));
     assert.is(found.size, this.map.size);
   }
@@ -92,6 +102,44 @@ function randomLease(random: Random): StoredLease {
     value: size === undefined ? undefined : String(random.below(10)).repeat(size),
   };
 }
+
+/** As many nodes as there are ids, of which only those around a few are memory of their own. */
+function slabsUpToTwo32(ids: readonly number[]): Slabs {
+  const slabBytes = 64 * 1024 * 1024;
+  const perSlab = slabBytes / 2048;
+  const elsewhere = new SharedArrayBuffer(slabBytes);
+  const buffers: SharedArrayBuffer[] = new Array(2 ** 32 / perSlab).fill(elsewhere);
+  for (const slab of new Set(ids.map((id) => Math.floor(id / perSlab)))) {
+    if (buffers[slab] === elsewhere) buffers[slab] = new SharedArrayBuffer(slabBytes);
+  }
+  return new Slabs({ nodeBytes: 2048, buffers });
+}
+
+test('node ids may pass 2^31 and come up to 2^32', () => {
+  const around = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+  const ids = [...around(2 ** 31 - 200, 400), ...around(2 ** 32 - 400, 400)];
+  const random = new Random(seed);
+  // In no order, so that nodes on all sides refer to each other.
+  for (let i = ids.length - 1; i > 0; i--) {
+    const k = random.below(i + 1);
+    [ids[i], ids[k]] = [ids[k], ids[i]];
+  }
+  const pair = new Pair(slabsUpToTwo32(ids), ids);
+  const used = new Set<boolean>();
+  for (let i = 0; i < 4000; i++) {
+    const text = `${random.below(3)}/${random.chance(0.5) ? uuid(random.below(200)) : random.below(300)}`;
+    if (pair.map.has(text) && random.chance(0.4)) pair.remove(text);
+    else pair.grant(text, randomLease(random));
+    if (i % 7 === 0) pair.commit();
+    if (i % 500 === 499) pair.expectSame();
+    used.add(pair.table.roots.leases >= 2 ** 31);
+  }
+  assert.equal([...used].sort(), [false, true], 'roots on both sides');
+  for (const text of [...pair.map.keys()]) pair.remove(text);
+  pair.commit();
+  assert.equal(pair.table.roots, EMPTY);
+  assert.is(pair.allocator.free, ids.length, 'every node came back, and no other was taken');
+});
 
 test('grants, renewals and removals in random order leave what a map would hold', () => {
   for (let n = 0; n < scaled(4, 200); n++) {

@@ -1,7 +1,6 @@
 import { EXPIRES_AT, OWNER_REF, TOKEN, u53 } from '../../../native-layout/lease-record.js';
-import { checkCountLive, checkToken } from '../../arguments.js';
+import { checkCountLive, checkToken, checkVisit } from '../../arguments.js';
 import type { LeaseReads } from '../../lease-store.js';
-import { invalidArgument } from '../../errors.js';
 import { Key, KeyEncoder } from '../../key.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
 import { countLive, countRange } from '../../tree/aggregate.js';
@@ -59,7 +58,7 @@ export class Reads<V> implements LeaseReads<V> {
         passedMs = this.#nowMs();
         if (expiresAtMs <= passedMs) continue;
         const owner = this.#names[shard].nameOf(view.namesRoot(pin), node.words[at + OWNER_REF]);
-        return decodeLease(node, slot, key.type, key.id, owner, this.#p.codec);
+        return decodeLease(node, slot, this.#encoder.type, this.#encoder.id, owner, this.#p.codec);
       } finally {
         this.#source.release(view, shard, pin);
       }
@@ -94,7 +93,7 @@ export class Reads<V> implements LeaseReads<V> {
   }
 
   forEach(range: LeaseRange, visit: (view: LeaseView<V>) => boolean | undefined | void): number {
-    if (typeof visit !== 'function') throw invalidArgument('visit', 'a function', visit);
+    checkVisit(visit);
     const plan = planRange(this.#encoder, range);
     const merged = this.#scan(plan, this.#nowMs());
     const shown = new ScanView<V>(this.#p.codec);

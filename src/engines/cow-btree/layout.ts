@@ -67,7 +67,9 @@ function create(files: FileSystem, options: ResolvedOptions, shards: number): Ma
 
 function expectDirectory(files: FileSystem, directory: string, manifest: Manifest, shard: number): void {
   const path = shardDirectory(directory, manifest.generation, shard);
-  if (files.stat(path)?.kind === 'directory') return;
+  const folders = [generationDirectory(directory, manifest.generation), path];
+  // A link to a directory is none: whoever planted it would have the store write elsewhere.
+  if (folders.every((folder) => files.stat(folder)?.kind === 'directory')) return;
   throw new LeaseStoreError(
     'ERR_HOLDFAST_CORRUPT',
     `${path} is missing, and the manifest of ${join(directory)} says that it holds shard ${shard} of ${manifest.shards}; restore a backup, or take what is left with "holdfast salvage"`,

@@ -1,4 +1,4 @@
-import { type CheckedRange, checkCountLive, checkRange, checkToken } from '../../arguments.js';
+import { type CheckedRange, checkCountLive, checkRange, checkToken, checkVisit } from '../../arguments.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange, LeaseView } from '../../lease.js';
 import { acquiredAtMs } from '../../lease-times.js';
 import type { ValueCodec } from '../../value-codec.js';
@@ -56,6 +56,7 @@ export class IndexReads<V> implements LeaseReads<V> {
 
   forEach(range: LeaseRange, visit: (view: LeaseView<V>) => boolean | undefined | void): number {
     this.#checkOpen();
+    checkVisit(visit);
     const view = new EntryView(this.#codec);
     let visited = 0;
     for (const entry of this.#entries(checkRange(range))) {

@@ -26,7 +26,8 @@ export class MappedFile {
 
   /** Opens the file, locks it, and maps all of it. Creates it, empty, where it is missing. */
   static open(files: FileSystem, libc: Libc, path: string): MappedFile {
-    if (files.stat(path) === undefined) files.open(path, 'create').close();
+    // By the way that refuses links and whatever else is no file, for the C library's does not.
+    files.open(path, files.stat(path) === undefined ? 'create' : 'write').close();
     const bytes = files.stat(path)?.bytes ?? 0;
     const mapped = new MappedFile(libc, path, libc.open(path));
     try {

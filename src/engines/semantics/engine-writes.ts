@@ -3,14 +3,13 @@ import {
   checkAcquireRequest,
   checkGrant,
   checkImport,
-  checkLeases,
   checkRenew,
   checkRenewRequest,
-  checkRequests,
   checkWriteOptions,
 } from '../../arguments.js';
 import { assert } from '../../assert.js';
-import { LeaseStoreError } from '../../errors.js';
+import { leaseSlices, mapRequests } from '../../batches.js';
+import { LeaseStoreError, partlyApplied } from '../../errors.js';
 import type {
   Acquired,
   AcquireOptions,
@@ -74,7 +73,7 @@ export abstract class EngineWrites<V> implements LeaseWrites<V> {
 
   async acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]> {
     const durability = checkWriteOptions(options);
-    const operations = checkRequests(requests).map((request, i): Operation => {
+    const operations = mapRequests(requests, (request, i): Operation => {
       const field = `requests[${i}]`;
       const { key, owner, ttlMs, value } = checkAcquireRequest(request, field);
       return {
@@ -107,7 +106,7 @@ export abstract class EngineWrites<V> implements LeaseWrites<V> {
 
   async renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]> {
     const durability = checkWriteOptions(options);
-    const operations = checkRequests(requests).map((request, i): Operation => {
+    const operations = mapRequests(requests, (request, i): Operation => {
       const field = `requests[${i}]`;
       const { key, token, ttlMs } = checkRenewRequest(request, field);
       return { kind: 'renew', key: this.texts.key(key, `${field}.key`), token, ttlMs, value: undefined };
@@ -126,37 +125,38 @@ export abstract class EngineWrites<V> implements LeaseWrites<V> {
     const tokenMax = this.tokenHigh;
     let count = 0;
     let after: ByteText | undefined;
-    for (;;) {
-      const keys = await this.ownerKeys(held, after, SLICE);
-      if (keys.length === 0) return { released: count };
-      after = keys[keys.length - 1];
-      const answers = await this.#submitAll(
-        keys.map((key) => ({ kind: 'release-of-owner', key, owner: held, tokenMax })),
-      );
-      count += answers.filter(({ ok }) => ok).length;
+    try {
+      for (;;) {
+        const keys = await this.ownerKeys(held, after, SLICE);
+        if (keys.length === 0) return { released: count };
+        after = keys[keys.length - 1];
+        const slice = keys.map((key): Operation => ({ kind: 'release-of-owner', key, owner: held, tokenMax }));
+        await this.#submitAll(slice, () => count++);
+      }
+    } catch (error) {
+      throw partlyApplied(error, count);
     }
   }
 
   async import(leases: Iterable<Lease<V>> | AsyncIterable<Lease<V>>): Promise<{ readonly imported: number }> {
-    checkLeases(leases);
     let imported = 0;
     let seen = 0;
-    let slice: Operation[] = [];
-    const carryOut = async (): Promise<void> => {
-      const answers = await this.#submitAll(slice);
-      imported += answers.filter(({ ok }) => ok).length;
-      slice = [];
-    };
-    for await (const lease of leases) {
-      slice.push(this.#importOf(lease, `leases[${seen++}]`));
-      if (slice.length === SLICE) await carryOut();
+    try {
+      for await (const slice of leaseSlices(leases, SLICE)) {
+        const operations = slice.map((lease) => this.#importOf(lease, `leases[${seen++}]`));
+        await this.#submitAll(operations, () => imported++);
+      }
+    } catch (error) {
+      throw partlyApplied(error, imported);
     }
-    await carryOut();
     return { imported };
   }
 
-  #submitAll(operations: readonly Operation[]): Promise<Answer[]> {
-    return Promise.all(operations.map((operation) => this.submit(operation, undefined)));
+  /** Tells of each operation that changed something; rejects when all have ended, if one has failed. */
+  async #submitAll(operations: readonly Operation[], onChange: () => void): Promise<void> {
+    const answers = await Promise.allSettled(operations.map((operation) => this.submit(operation, undefined)));
+    for (const answer of answers) if (answer.status === 'fulfilled' && answer.value.ok) onChange();
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
   }
 
   #importOf(lease: unknown, field: string): Operation {
