@@ -96,6 +96,8 @@ async function letGo(iterator: LeaseIterator): Promise<void> {
 }
 
 function unreadable(cause: unknown): LeaseStoreError {
+  // Another store's, or that of a migration that was told to stop: it says best what is wrong.
+  if (cause instanceof LeaseStoreError) return cause;
   return new LeaseStoreError(
     'ERR_HOLDFAST_INVALID_ARGUMENT',
     'leases must be an iterable that can be read to its end; reading it threw (see the cause)',
