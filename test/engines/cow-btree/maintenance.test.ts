@@ -83,8 +83,11 @@ test('a store closes right after the threads beside the shards have died', async
     await acquireAll(store, 0, 10);
     // Both have loaded once they have answered; Node aborts if a thread is terminated before.
     await store.checkpoint();
-    await Promise.all(beside().map((thread) => thread.terminate()));
-    await sleep(round * 8);
+    const both = beside();
+    // The one that does not sync is nobody's loss, so nothing but the closing itself waits for the next in its place.
+    const dying = round < 2 ? both : [both[round % 2]];
+    await Promise.all(dying.map((thread) => thread.terminate()));
+    await sleep(round * 5);
     await store.close();
     const again = await openStore({ directory, onRestart: 'keep-deadlines' });
     assert.is(again.count(), 10);
