@@ -191,6 +191,6 @@ export function historiesConform(subject: Subject): void {
         await real.store.close();
       }
     });
-    await fc.assert(property, { seed, numRuns: scaled(5, 100), endOnFailure: subject.supports.persistence });
+    await fc.assert(property, { seed, numRuns: scaled(3, 100), endOnFailure: subject.supports.persistence });
   });
 }

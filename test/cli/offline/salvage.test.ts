@@ -369,7 +369,7 @@ test(`any damage: what is salvaged was true once, tokens are above all, nothing 
     .map(([path]) => path.slice(source.length))
     .filter((path) => path !== '/manifest');
   let inPart = 0;
-  for (let round = 0; round < scaled(60, 1500); round++) {
+  for (let round = 0; round < scaled(35, 1500); round++) {
     let flips = true;
     const directory = damagedCopy((d) => {
       for (let wounds = 1 + pick(4); wounds > 0; wounds--) {
