@@ -177,6 +177,8 @@ function cutInto(entries: Entries, level: number, parts: number): void {
   chooseShape(entries, 0, length, level);
   let total = 0;
   for (let i = 0; i < length; i++) total += entryBytes(entries, i, false);
+  // A share of what a part holds, so that no part grows by much.
+  const reach = Math.floor(length / parts / 16);
   setCuts(0);
   let sum = 0;
   let part = 1;
@@ -185,15 +187,14 @@ function cutInto(entries: Entries, level: number, parts: number): void {
     if (sum < (total * part) / parts) continue;
     // Every part keeps at least one entry, also behind this one.
     const cut = Math.min(Math.max(i + 1, cuts[part - 1] + 1), length - (parts - part));
-    cuts.push(level === 0 ? shortestSeparator(entries, cut, cuts[part - 1] + 1, length - (parts - part)) : cut);
+    cuts.push(level === 0 ? shortestSeparator(entries, cut, cuts[part - 1] + 1, length - (parts - part), reach) : cut);
     part++;
   }
   cuts.push(length);
 }
 
-/** Of the cuts near the wanted one, that whose separator is shortest (Bayer and Unterauer, "Prefix B-Trees", 1977). */
-function shortestSeparator(entries: Entries, wanted: number, least: number, most: number): number {
-  const reach = entries.length >>> 5;
+/** Of the cuts up to `reach` entries from the wanted one, that whose separator is shortest (Bayer and Unterauer, "Prefix B-Trees", 1977). */
+function shortestSeparator(entries: Entries, wanted: number, least: number, most: number, reach: number): number {
   let best = wanted;
   let bestBytes = entries.commonBytes(wanted - 1, wanted);
   for (let cut = Math.max(least, wanted - reach); cut <= Math.min(most, wanted + reach); cut++) {

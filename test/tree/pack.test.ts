@@ -28,9 +28,13 @@ function randomEntries(random: Random, count: number, payloadWords: () => number
   return entries;
 }
 
+// With the second seed, cuts that were moved to short separators once left no plan for entries of very different sizes.
+const SEEDS = [seed, 196_309_706];
+
 test('plans cover all entries, in nodes that fit', () => {
-  const random = new Random(seed);
-  for (let run = 0; run < scaled(200, 20_000); run++) {
+  let random = new Random(SEEDS[0]);
+  for (let run = 0; run < 2 * scaled(100, 10_000); run++) {
+    if (run === scaled(100, 10_000)) random = new Random(SEEDS[1]);
     const nodeBytes = random.pick(NODE_SIZES);
     const level = random.below(2);
     const leafWords = (): number => 10 + random.below(random.pick([2, nodeBytes / 16]));
