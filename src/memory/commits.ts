@@ -72,7 +72,7 @@ export class Commits {
         const at = row + layout.ROW_PINS + i;
         const pin = Atomics.load(signed, at);
         const idle = pin < 0;
-        if (!idle || (!everyIdle && words[row + layout.ROW_DEADLINES + i] > storeSeconds)) continue;
+        if (!idle || (!everyIdle && isAfter(words[row + layout.ROW_DEADLINES + i], storeSeconds))) continue;
         // A reader that just became active wins: its pin no longer has the idle value.
         if (Atomics.compareExchange(signed, at, pin, layout.PIN_OUSTED) === pin) ousted++;
       }
@@ -93,6 +93,11 @@ export class Commits {
     this.#free = free;
     return first;
   }
+}
+
+/** Of seconds that are kept modulo 2^32, as deadlines of pins are. */
+function isAfter(deadline: number, seconds: number): boolean {
+  return ((deadline - seconds) | 0) > 0;
 }
 
 /** Slots in use at a time: enough that the pin words are rarely read, few enough that the slots stay in cache. */

@@ -122,6 +122,21 @@ test('words whose holders were ousted are used again, and their old holders cann
   for (const pin of fresh) assert.ok(row.resume(pin));
 });
 
+for (const seconds of [2 ** 31, 2 ** 32]) {
+  test(`deadlines pass ${seconds} seconds: an idle snapshot keeps its time, and no more than that`, () => {
+    const [control] = controls(1);
+    const commits = new Commits(control);
+    const row = new PinRow(control, claimRow([control]));
+    for (const deadline of [seconds - 2, seconds, seconds + 86_400]) {
+      const pin = row.acquire();
+      row.rest(pin, deadline);
+      for (const before of [deadline - 86_400, deadline - 1]) assert.is(commits.oust(before, false), 0, `${before}`);
+      assert.is(commits.oust(deadline, false), 1);
+      assert.not(row.resume(pin));
+    }
+  });
+}
+
 test('a claimed row is taken once', () => {
   const all = controls(2);
   const row = claimRow(all);

@@ -92,8 +92,8 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a snapshot is taken away before its deadline',
     file: 'src/memory/commits.ts',
-    from: 'words[row + layout.ROW_DEADLINES + i] > storeSeconds',
-    to: 'words[row + layout.ROW_DEADLINES + i] > storeSeconds + 1',
+    from: 'isAfter(words[row + layout.ROW_DEADLINES + i], storeSeconds)',
+    to: 'isAfter(words[row + layout.ROW_DEADLINES + i], storeSeconds + 1)',
     killedBy: ['memory/commits'],
   },
   {

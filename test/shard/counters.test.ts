@@ -8,6 +8,9 @@ import { readCommit } from '../../src/memory/control.js';
 import { claimRow, PinRow } from '../../src/memory/pins.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { writeNewShard } from '../../src/recovery/new-shard.js';
+import { scanWal } from '../../src/wal/reader.js';
+import { FIRST_SEGMENT_ID, segmentPath } from '../../src/wal/segment.js';
+import { WalWriter } from '../../src/wal/writer.js';
 import { seed } from '../support/env.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { HandClock, makeShardDirectory, SHARD_DIRECTORY, ShardDriver, STORE_ID } from '../support/shard-driver.js';
@@ -36,24 +39,36 @@ function playGroup(driver: ShardDriver, random: Random): void {
   assert.is(driver.calls.size, 0);
 }
 
-/** An empty shard whose log goes on from `lsn`. */
-function emptyAt(lsn: number): FaultFileSystem {
+/** An empty shard whose log goes on from `lsn`, in a segment and an epoch of that number. */
+function emptyAt(lsn: number, segmentId: number, epoch: number): FaultFileSystem {
   const files = new FaultFileSystem();
   makeShardDirectory(files);
   const nothing = { leases: 0, owners: 0, names: 0, leaseCount: 0, ownerCount: 0, nameCount: 0 };
   const commit = { commit: 1, lsn, storeMs: 1, token: 0, ...nothing };
-  writeNewShard(files, SHARD_DIRECTORY, { storeId: STORE_ID, shard: 0 }, Slabs.reserve(2048, 1 << 20), commit);
+  const owner = { storeId: STORE_ID, shard: 0 };
+  writeNewShard(files, SHARD_DIRECTORY, owner, Slabs.reserve(2048, 1 << 20), commit);
+  files.unlink(segmentPath(SHARD_DIRECTORY, FIRST_SEGMENT_ID));
+  WalWriter.create(files, SHARD_DIRECTORY, {
+    ...owner,
+    segmentId,
+    epoch,
+    lastLsn: lsn,
+    storeMs: 1,
+    salt: seed,
+  }).close();
   return files;
 }
 
-for (const [name, from, past] of [
-  ['pass 2^31', 2 ** 31 - 200, 2 ** 31],
-  ['pass 2^32', 2 ** 32 - 200, 2 ** 32],
-  ['come near 2^53', 2 ** 53 - 100_000, 2 ** 53 - 99_800],
+for (const [name, past, pastSegment] of [
+  ['pass 2^31', 2 ** 31, 2 ** 31],
+  ['pass 2^32', 2 ** 32, 2 ** 32],
+  // Names of segments have ten digits.
+  ['come near 2^53', 2 ** 53 - 100_000, 10 ** 10 - 1000],
 ] as const) {
-  test(`LSNs ${name}, in the log, in checkpoints and through a kill`, () => {
+  test(`LSNs, segments and epochs ${name}, in the log, in checkpoints and through kills`, () => {
     const random = new Random(seed);
-    let files = emptyAt(from);
+    const from = past - 200;
+    let files = emptyAt(from, pastSegment - 3, past - 1);
     const clock = new HandClock();
     let driver = ShardDriver.open({ files, clock, ...MEMORY });
     for (let round = 0; round < 90; round++) {
@@ -72,6 +87,13 @@ for (const [name, from, past] of [
     }
     assert.ok(driver.published.lsn > past, `${driver.published.lsn} is past ${past}`);
     assert.ok(driver.durableLsn > past);
+    const { lastSegmentId, lastEpoch } = scanWal(files, SHARD_DIRECTORY, {
+      storeId: STORE_ID,
+      shard: 0,
+      fromLsn: driver.published.lsn,
+    });
+    assert.ok(lastSegmentId > pastSegment, `segment ${lastSegmentId} is past ${pastSegment}`);
+    assert.ok(lastEpoch > past, `epoch ${lastEpoch} is past ${past}`);
   });
 }
 

@@ -1,0 +1,34 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createControl, DOORBELL, PARKED } from '../../native-layout/shard-control.js';
+import { createRing, RingReader } from '../../src/mailbox/ring.js';
+import { Control } from '../../src/memory/control.js';
+import { callTurn, ringDoorbell, Waiter } from '../../src/shard/wait.js';
+
+for (const rings of [0, 2 ** 31 - 1, 2 ** 32 - 1]) {
+  test(`a shard that is about to sleep hears the doorbell after ${rings} rings`, () => {
+    const control = new Control(createControl(0, 4096));
+    control.words[DOORBELL] = rings;
+    let asked = 0;
+    const waiter = new Waiter(control, new RingReader(createRing(1024)), 0, Date.now, () => {
+      // Between the shard's look for work and its sleep.
+      assert.is(control.words[PARKED], 1);
+      asked++;
+      ringDoorbell(control);
+      return false;
+    });
+    const from = Date.now();
+    waiter.park(60_000);
+    assert.ok(Date.now() - from < 30_000, 'it did not sleep');
+    assert.is(asked, 1);
+    assert.is(control.words[PARKED], 0);
+    assert.is(control.words[DOORBELL], (rings + 1) % 2 ** 32);
+    ringDoorbell(control);
+    assert.is(control.words[DOORBELL], (rings + 1) % 2 ** 32, 'nobody sleeps, so nothing rings');
+    callTurn(control);
+    assert.is(control.words[DOORBELL], (rings + 2) % 2 ** 32);
+    assert.ok(waiter.takeTurn());
+  });
+}
+
+test.run();
