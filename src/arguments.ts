@@ -8,7 +8,7 @@ import {
 } from '../native-layout/format.js';
 import { invalidArgument, LeaseStoreError } from './errors.js';
 import { textBytes } from './key.js';
-import type { Durability } from './lease.js';
+import type { Durability, LeaseRange } from './lease.js';
 import { asArgumentError, booleanOf, integerWithin, oneOf, ownFields, unknownName } from './own-fields.js';
 
 /*
@@ -251,6 +251,14 @@ export function checkRange(range: unknown): CheckedRange {
     includeExpired:
       given.includeExpired === undefined ? false : booleanOf(given.includeExpired, 'range.includeExpired'),
   };
+}
+
+/** A range as it was when it was read, checked, to be handed on to other stores: every option that has a default is set. */
+export function ownRange(range: unknown): LeaseRange {
+  const own = range === undefined ? {} : ownFields(range, 'range', RANGE_NAMES);
+  const { after, reverse, limit, includeExpired } = checkRange(own);
+  const bounded = { ...own, reverse, includeExpired, limit: Math.min(limit, Number.MAX_SAFE_INTEGER) } as LeaseRange;
+  return after === undefined ? bounded : { ...bounded, after };
 }
 
 function checkBound(exclusive: unknown, exclusiveName: string, inclusive: unknown, inclusiveName: string) {

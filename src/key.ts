@@ -263,7 +263,10 @@ export class KeyEncoder {
     return { type: this.type, id: this.id };
   }
 
-  /** Fills `key` with `type NUL id`. `field` names the argument in errors. */
+  /**
+   * Fills `key` with `type NUL id`. `field` names the argument in errors. Unlike options, an actor may inherit what it
+   * is asked for: it can be an object of the caller's own class.
+   */
   encode(key: Key, actor: unknown, field = 'key'): Key {
     if (typeof actor !== 'object' || actor === null) throw invalidArgument(field, 'an object { type, id }', actor);
     let type: unknown;

@@ -1,4 +1,4 @@
-import { checkCountLive, checkRange } from './arguments.js';
+import { checkCountLive, ownRange } from './arguments.js';
 import { storeClosed } from './engines/semantics/failures.js';
 import { invalidArgument } from './errors.js';
 import type { ActorKey, CountOptions, Lease, LeaseRange } from './lease.js';
@@ -90,8 +90,7 @@ export class ShadowStore<V> extends ShadowWrites<V> implements AsyncLeaseStore<V
 
   range(range: LeaseRange = {}): AsyncIterableIterator<Lease<V>> {
     this.checkOpen();
-    checkRange(range);
-    return this.#iterate(range);
+    return this.#iterate(ownRange(range));
   }
 
   async count(range: LeaseRange = {}, options?: CountOptions): Promise<number> {
@@ -99,9 +98,8 @@ export class ShadowStore<V> extends ShadowWrites<V> implements AsyncLeaseStore<V
     const { whole } = this.sides;
     if (whole !== undefined) return whole.count(range, options);
     const live = checkCountLive(options);
-    checkRange(range);
     let count = 0;
-    for await (const _ of this.sides.merged({ ...range, includeExpired: !live })) count++;
+    for await (const _ of this.sides.merged({ ...ownRange(range), includeExpired: !live })) count++;
     return count;
   }
 

@@ -129,6 +129,22 @@ function badKeys(call: (store: AnyStore, bad: never) => unknown) {
   return lists.map(([bad, names]) => [(store: AnyStore) => call(store, bad as never), names] as const);
 }
 
+/** What would change every answer, were it taken for an option. */
+const POLLUTION = {
+  owner: 'nobody',
+  ttlMs: 1,
+  previous: 1,
+  durability: 'neither',
+  type: 'polluted',
+  token: 1,
+  gt: 'a',
+  lt: 'b',
+  limit: 1,
+  after: { type: 'z', id: 'z' },
+  reverse: true,
+  includeExpired: 'perhaps',
+};
+
 export function badInputConforms(subject: Subject): void {
   onStore(subject, 'bad input is refused with an error that names it, and changes nothing', async (store) => {
     const lease = await granted(store.acquire(key('kept'), ok));
@@ -139,17 +155,32 @@ export function badInputConforms(subject: Subject): void {
   });
 
   onStore(subject, 'no property of Object.prototype sets an option', async (store) => {
-    Object.defineProperty(Object.prototype, 'owner', {
-      value: 'nobody',
-      configurable: true,
-      enumerable: true,
-      writable: true,
-    });
+    const first = await granted(store.acquire(key('a'), ok));
+    const second = await granted(store.acquire(key('b'), ok));
+    const names = Object.keys(POLLUTION);
+    Object.assign(Object.prototype, POLLUTION);
     try {
-      await granted(store.acquire(key('a'), ok));
-      assert.is((await collect(store.range({}))).length, 1);
+      const third = await granted(store.acquire(key('c'), ok));
+      assert.is(third.ttlMs, LONG_MS);
+      const [{ ok: isOk }] = await store.acquireMany([{ key: key('d'), ...ok }]);
+      assert.ok(isOk);
+      const renewed = await store.renew(first);
+      assert.ok(renewed.ok && renewed.expiresAtMs >= first.expiresAtMs, 'by as long as before');
+      assert.equal(await store.renewMany([{ key: second.key, token: second.token - 1 }]), [
+        { ok: false, reason: 'superseded' },
+      ]);
+      await rejects(
+        () => store.acquire(key('e'), { ttlMs: LONG_MS } as never),
+        'ERR_HOLDFAST_INVALID_ARGUMENT',
+        /owner/,
+      );
+      assert.equal(
+        (await collect(store.range({}))).map((lease) => lease.key.id),
+        ['a', 'b', 'c', 'd'],
+      );
+      assert.is(await store.count({}), 4);
     } finally {
-      delete (Object.prototype as { owner?: string }).owner;
+      for (const name of names) delete (Object.prototype as Record<string, unknown>)[name];
     }
   });
 

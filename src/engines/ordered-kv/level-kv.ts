@@ -51,7 +51,8 @@ function reads(level: Level, snapshot?: LevelSnapshot): KvReads {
   return {
     getMany: (keys) => attempt('read', level.getMany(keys as Buffer[], options)),
     cursor: ({ from, to, reverse, values }: KvRange): KvCursor => {
-      const iterator = level.iterator({ ...options, gte: from, lt: to, reverse, values });
+      // All that it knows: it would take what is missing from Object.prototype.
+      const iterator = level.iterator({ ...options, gte: from, lt: to, reverse, values, limit: -1 });
       return {
         next: (max) => attempt<readonly KvEntry[]>('read', iterator.nextv(max)),
         close: () => attempt('close an iterator', iterator.close()),
