@@ -10,6 +10,11 @@ export class CallersError extends Error {}
 const realm = createContext({});
 const foreign = (code: string): unknown => runInContext(code, realm);
 
+const HUGE = new Array(2 ** 20);
+let deep: unknown[] = [];
+for (let i = 0; i < 20_000; i++) deep = [deep];
+const DEEP = deep;
+
 const NAMES = ['type', 'id', 'key', 'owner', 'ttlMs', 'value', 'token', 'durability', 'previous', 'limit', 'length'];
 
 /** Values that no caller in their right mind would pass, and some that only look like it. */
@@ -148,7 +153,7 @@ export class Hostile {
     const array: unknown[] = Array.from({ length: random.below(4) }, () => (depth > 0 ? this.value(depth - 1) : 0));
     switch (random.below(5)) {
       case 0:
-        return new Array(2 ** 20);
+        return HUGE;
       case 1:
         return Object.assign(array, { map: () => 'not an array', slice: () => 7, [Symbol.iterator]: undefined });
       case 2:
@@ -291,11 +296,7 @@ const OBJECTS: readonly (() => unknown)[] = [
     circular.self = circular;
     return circular;
   },
-  () => {
-    let deep: unknown[] = [];
-    for (let i = 0; i < 20_000; i++) deep = [deep];
-    return deep;
-  },
+  () => DEEP,
   () => Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`p${i}`, i])),
   () => JSON.parse('{"__proto__": {"owner": "x"}, "type": "a"}'),
 ];
