@@ -57,10 +57,19 @@ test('a checkpoint whose thread dies fails alone: nothing of it stays, writes go
   const { shards, port } = store.handle();
   port.close();
   const control = new Control(shards[0].control);
-  const failing = store.checkpoint().catch((error) => error);
-  while (new Commits(control).pinned().length === 0) await turn();
+  // On a busy machine one may be over before it is seen.
+  let whole = 0;
+  let failing: Promise<unknown>;
+  for (let isOver = true; isOver; whole++) {
+    isOver = false;
+    failing = store.checkpoint().then(
+      () => (isOver = true),
+      (error) => error,
+    );
+    while (!isOver && new Commits(control).pinned().length === 0) await turn();
+  }
   await Promise.all(beside().map((thread) => thread.terminate()));
-  const error = await failing;
+  const error = (await failing!) as LeaseStoreError;
   assert.instance(error, LeaseStoreError);
   assert.equal([error.code, error.retryable], ['ERR_HOLDFAST_IO', true]);
   assert.is(new Commits(control).pinned().length, 0, 'its pin is gone');
@@ -69,7 +78,7 @@ test('a checkpoint whose thread dies fails alone: nothing of it stays, writes go
   await store.checkpoint();
   assert.ok(store.health().ok);
   const files = readdirSync(directory, { recursive: true }) as string[];
-  assert.is(files.filter((name) => /\.ckpt$/.test(name)).length, 1);
+  assert.is(files.filter((name) => /\.ckpt$/.test(name)).length, Math.min(whole, 2));
   assert.is(files.filter((name) => /\.ckpt./.test(name)).length, 0, 'what was half written is gone');
   await store.close();
   const again = await openStore({ directory, memoryBytesMax: 256 * 1024 * 1024, onRestart: 'keep-deadlines' });
