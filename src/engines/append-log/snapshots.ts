@@ -76,6 +76,8 @@ export function loadSnapshot(
   nowMs: number,
 ): LoadedSnapshot | undefined {
   for (const { lsn, path } of list(files, directory)) {
+    // A link to a directory is none, wherever it leads.
+    if (files.stat(path)?.kind !== 'directory') continue;
     const index = new LeaseIndex(nowMs);
     const replay = new IndexReplay(index, 0, false);
     try {

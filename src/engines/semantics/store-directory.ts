@@ -54,6 +54,9 @@ export async function openStoreDirectory(files: FileSystem, options: ResolvedOpt
       files.removeTree(dataPath);
       files.makeDirectory(dataPath);
       files.syncDirectory(path);
+    } else if (files.stat(dataPath)?.kind !== 'directory') {
+      // A link to a directory is none: whoever planted it would have the store write elsewhere.
+      throw noData(dataPath);
     }
     return {
       path,
@@ -129,6 +132,13 @@ function readManifest(files: FileSystem, options: ResolvedOptions): EngineManife
     );
   }
   return fields as EngineManifest;
+}
+
+function noData(dataPath: string): LeaseStoreError {
+  return new LeaseStoreError(
+    'ERR_HOLDFAST_CORRUPT',
+    `${dataPath} is missing or no directory, and the manifest beside it says that the store was complete; restore a backup`,
+  );
 }
 
 function isOurs(name: string): boolean {
