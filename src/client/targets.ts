@@ -125,17 +125,20 @@ function leaseOf<V>(
 }
 
 const WHY: { readonly [code: string]: string } = {
-  ERR_HOLDFAST_IO: 'the file system failed; the shard takes no more writes until the store is opened again',
+  ERR_HOLDFAST_IO: 'the log could not be written and was cut back to what stood before; writes go on when it can be',
   ERR_HOLDFAST_DISK_FULL: 'the disk is full; free some space, writes go on by themselves',
   ERR_HOLDFAST_READ_ONLY: 'an earlier sync of the log failed; close the store, check the disk and open it again',
   ERR_HOLDFAST_FULL: 'memoryBytesMax is reached; release leases or open the store with a larger one',
   ERR_HOLDFAST_CLOSED: 'the store was closed',
 };
 
+const WHY_LOG_FAILED = 'the log failed; the shard takes no more writes until the store is opened again';
+
 function failureOf(completion: Completion): LeaseStoreError {
-  const { failure } = completion;
-  return new LeaseStoreError(failure, WHY[failure], {
+  const { failure, outcomeUnknown } = completion;
+  const why = failure === 'ERR_HOLDFAST_IO' && outcomeUnknown ? WHY_LOG_FAILED : WHY[failure];
+  return new LeaseStoreError(failure, why, {
     retryable: failure === 'ERR_HOLDFAST_DISK_FULL' || failure === 'ERR_HOLDFAST_FULL',
-    outcome: completion.outcomeUnknown ? 'unknown' : 'not-applied',
+    outcome: outcomeUnknown ? 'unknown' : 'not-applied',
   });
 }

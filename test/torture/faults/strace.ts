@@ -77,7 +77,9 @@ async function suffer(
   }
   if (injection.final) await tortured.next((event) => isFailure(event, 'ERR_HOLDFAST_READ_ONLY'), 'refusals for good');
   else await tortured.times(20, isGrant, 'writes to go on by themselves');
-  session.expectOnly(injection.mayFail);
+  // strace that lets go in the middle of a call it was about to fail leaves it with an error of its own, ENOSYS.
+  const cutOff = readFileSync(log, 'utf8').includes('<detached ...>') ? [...IO, ...CHECKPOINT_IO] : [];
+  session.expectOnly([...injection.mayFail, ...cutOff]);
   expectNoSyncAfterFailure(log);
   if (random.chance(0.5)) await session.stop(injection.final);
   else await session.kill();
