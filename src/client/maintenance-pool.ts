@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Piscina } from 'piscina';
 import { LeaseStoreError } from '../errors.js';
 import { Control } from '../memory/control.js';
 import { Bell } from '../shard/bell.js';
 import type { CheckpointOrder, SavedCheckpoint } from '../shard/checkpoint-order.js';
 import { type Answer, unwrap } from '../shard/control-api.js';
 import { settleDeadCheckpoint, settleDeadSync } from '../shard/dead-thread.js';
-import { endThreads } from './end-threads.js';
+import { ThreadPool, ThreadStartError } from './thread-pool.js';
 
 const WORKER = new URL('../../workers/maintenance.js', import.meta.url);
 
@@ -25,7 +24,7 @@ interface MaintainedLog {
 
 /** The threads beside the shards: one that syncs their logs, one for checkpoints and backups. Either is replaced if it dies. */
 export class MaintenancePool {
-  readonly #pool: Piscina;
+  readonly #pool: ThreadPool;
   readonly #bellMemory: SharedArrayBuffer;
   readonly #bell: Bell;
   readonly #intervalMs: number;
@@ -33,16 +32,7 @@ export class MaintenancePool {
   readonly #syncing: Promise<void>;
 
   constructor(bell: SharedArrayBuffer, intervalMs: number, logs: readonly MaintainedLog[]) {
-    this.#pool = new Piscina({
-      filename: WORKER.href,
-      name: 'runMaintenance',
-      minThreads: THREADS,
-      maxThreads: THREADS,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    });
-    // A thread that dies between two tasks is replaced by the pool, and is nobody's loss.
-    this.#pool.on('error', () => {});
+    this.#pool = new ThreadPool({ worker: WORKER, name: 'runMaintenance', threads: THREADS });
     this.#bellMemory = bell;
     this.#bell = new Bell(bell);
     this.#intervalMs = intervalMs;
@@ -59,7 +49,7 @@ export class MaintenancePool {
   async close(): Promise<void> {
     this.#bell.stop();
     await this.#syncing;
-    await endThreads(this.#pool, THREADS);
+    await this.#pool.end(THREADS);
   }
 
   async #runCheckpoint(order: CheckpointOrder): Promise<Answer<SavedCheckpoint>> {
@@ -68,6 +58,7 @@ export class MaintenancePool {
     } catch (cause) {
       // It could not tidy up itself.
       settleDeadCheckpoint(new Control(order.control), order.row, order.replaces);
+      if (cause instanceof ThreadStartError) throw cause;
       throw new LeaseStoreError(
         'ERR_HOLDFAST_IO',
         `the thread that wrote shard ${order.shard} to ${order.directory} died; what it wrote counts for nothing, try again`,

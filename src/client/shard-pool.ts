@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Piscina } from 'piscina';
 import { HEALTH_SYNC_FAILED } from '../../native-layout/shard-control.js';
 import type { TimeBase } from '../clock.js';
 import { LeaseStoreError } from '../errors.js';
@@ -7,8 +6,8 @@ import type { Control } from '../memory/control.js';
 import { unwrap } from '../shard/control-api.js';
 import type { StartOrder } from '../shard/opening.js';
 import type { RecoverySummary, ShardConfig } from '../shard/shard.js';
-import { endThreads } from './end-threads.js';
 import { ShardThread } from './shard-thread.js';
+import { ThreadPool, ThreadStartError } from './thread-pool.js';
 
 const WORKER = new URL('../../workers/shard.js', import.meta.url);
 
@@ -26,7 +25,7 @@ export interface ShardEvents {
   readonly onDeath: (shard: number, cause: unknown) => void;
   /** Another thread has taken over. */
   readonly onRestart: (shard: number) => void;
-  /** None can for now, because something is full; it is tried again until there is room. */
+  /** None can for now, because something is full or no thread can be started; it is tried again until there is room. */
   readonly onBlocked: (shard: number, error: LeaseStoreError) => void;
   /** None could. */
   readonly onDown: (shard: number, error: LeaseStoreError) => void;
@@ -37,7 +36,7 @@ export interface ShardEvents {
  * dies is replaced; the new one takes over the memory of the old.
  */
 export class ShardPool {
-  readonly #pool: Piscina;
+  readonly #pool: ThreadPool;
   readonly #configs: readonly ShardConfig[];
   readonly #controls: readonly Control[];
   readonly #events: ShardEvents;
@@ -47,32 +46,22 @@ export class ShardPool {
   #stopping = false;
 
   constructor(configs: readonly ShardConfig[], controls: readonly Control[], events: ShardEvents) {
-    const threads = configs.length;
     this.#configs = configs;
     this.#controls = controls;
     this.#events = events;
-    this.#pool = new Piscina({
-      filename: WORKER.href,
-      name: 'runShard',
-      minThreads: threads,
-      maxThreads: threads,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    });
-    // A thread that dies between two tasks is replaced by the pool, and is nobody's loss.
-    this.#pool.on('error', () => {});
+    this.#pool = new ThreadPool({ worker: WORKER, name: 'runShard', threads: configs.length });
     this.#threads = configs.map((_, shard) => this.#launch(shard));
   }
 
   async recover(): Promise<RecoverySummary[]> {
-    const answers = this.#alive.map((thread) => thread.ask((api) => api.recover()));
+    const answers = this.#alive.map((thread) => thread.ask((api) => api.recover()).catch(startFailed));
     // All of them, even if one fails: a thread must not be ended while it is still loading.
     await Promise.allSettled(answers);
     return Promise.all(answers);
   }
 
   async start(order: StartOrder): Promise<void> {
-    await Promise.all(this.#alive.map((thread) => thread.ask((api) => api.start(order))));
+    await Promise.all(this.#alive.map((thread) => thread.ask((api) => api.start(order)).catch(startFailed)));
     for (const [shard, thread] of this.#threads.entries()) if (thread) this.#watch(shard, thread, order.time, 0);
   }
 
@@ -93,7 +82,7 @@ export class ShardPool {
     this.#stopping = true;
     for (const thread of this.#alive) thread.release();
     const busy = this.#alive.filter(({ hasEnded }) => !hasEnded).length;
-    await endThreads(this.#pool, this.#configs.length - busy);
+    await this.#pool.end(this.#configs.length - busy);
   }
 
   get #alive(): ShardThread[] {
@@ -132,7 +121,7 @@ export class ShardPool {
       await thread.ask((api) => api.resume(time));
     } catch (error) {
       await this.#expectReplaceable(thread, error);
-      const blocked = isFull(error);
+      const blocked = passes(error);
       if (blocked) this.#events.onBlocked(shard, error);
       return this.#replace(shard, time, deaths + 1, blocked ? tries : tries + 1, error);
     }
@@ -150,10 +139,16 @@ export class ShardPool {
   }
 }
 
-/** Neither a full disk nor full memory stays so for ever: what is wrong goes away without anybody opening the store again. */
-function isFull(error: unknown): error is LeaseStoreError {
+/** A full disk, full memory and a want of descriptors go away without anybody opening the store again. */
+function passes(error: unknown): error is LeaseStoreError {
   if (!(error instanceof LeaseStoreError)) return false;
+  if (error instanceof ThreadStartError) return true;
   return error.code === 'ERR_HOLDFAST_DISK_FULL' || error.code === 'ERR_HOLDFAST_FULL';
+}
+
+/** What a shard answers is told as it is; a thread that died before it could is one that was never really there. */
+function startFailed(error: unknown): never {
+  throw error instanceof LeaseStoreError ? error : new ThreadStartError(error);
 }
 
 function downError(shard: number, when: string, cause: unknown): LeaseStoreError {

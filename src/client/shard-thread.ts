@@ -1,12 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type Remote, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import type { Piscina } from 'piscina';
 import { LeaseStoreError } from '../errors.js';
 import type { Control } from '../memory/control.js';
 import { type Answer, type ShardApi, unwrap } from '../shard/control-api.js';
 import type { ShardConfig } from '../shard/shard.js';
 import { callTurn } from '../shard/wait.js';
+import type { ThreadPool } from './thread-pool.js';
 
 /** One shard's thread as the opening thread sees it, from its launch to its end. */
 export class ShardThread {
@@ -18,7 +18,7 @@ export class ShardThread {
   readonly #port: MessagePort;
   #hasEnded = false;
 
-  constructor(pool: Piscina, config: ShardConfig, control: Control) {
+  constructor(pool: ThreadPool, config: ShardConfig, control: Control) {
     const { port1, port2 } = new MessageChannel();
     this.#shard = config.shard;
     this.#control = control;

@@ -1,6 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import { Piscina } from 'piscina';
-import { endThreads } from '../../client/end-threads.js';
+import { ThreadPool } from '../../client/thread-pool.js';
 import type { Progress } from '../../lease-store.js';
 import type { Manifest } from '../../manifest.js';
 import type { ReshardOrder } from '../../reshard/reshard.js';
@@ -13,7 +12,7 @@ export async function reshardOnThread(
   order: ReshardOrder,
   onProgress: ((progress: Progress) => void) | undefined,
 ): Promise<Manifest> {
-  const pool = new Piscina({ filename: WORKER.href, name: 'runMaintenance', minThreads: 1, maxThreads: 1 });
+  const pool = new ThreadPool({ worker: WORKER, name: 'runMaintenance', threads: 1 });
   const { port1, port2 } = new MessageChannel();
   if (onProgress !== undefined) port1.on('message', onProgress);
   try {
@@ -22,6 +21,6 @@ export async function reshardOnThread(
     return unwrap(answer);
   } finally {
     port1.close();
-    await endThreads(pool, 1);
+    await pool.end(1);
   }
 }
