@@ -7,7 +7,7 @@ import { nodeFileSystem } from '../src/io/node-file-system.js';
 import { type Answer, answer, type ShardApi } from '../src/shard/control-api.js';
 import { Shard, type ShardConfig } from '../src/shard/shard.js';
 
-export { meet } from './meet.js';
+export { meet } from '../src/shard/meet.js';
 
 export interface ShardTask {
   readonly config: ShardConfig;

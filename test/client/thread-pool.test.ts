@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { ThreadPool, ThreadStartError } from '../../src/client/thread-pool.js';
 import { temporaryDirectory } from '../support/env.js';
 
-const MEET = new URL('../../workers/meet.js', import.meta.url);
+const MEET = new URL('../../src/shard/meet.js', import.meta.url);
 
 const SOUND = `
   export { meet } from '${MEET.href}';
