@@ -14,10 +14,9 @@ export async function runShared(job: Job, open: OpenSubject): Promise<void> {
   const { engine, leases, seed } = job;
   const subject = await loaded(job, open);
   const sample = sampleOf(seed, leases);
-  subject.hold(sample);
   const order = randomOrder(seed, sample.keys.length);
   for (const workload of SHARED.filter(({ name }) => job.workloads.includes(name))) {
-    const bench = new Bench(job, workload.name, subject, order);
+    const bench = new Bench(job, workload.name, subject, sample, order);
     bench.progress('');
     try {
       await workload.run(bench);

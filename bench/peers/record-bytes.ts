@@ -25,7 +25,8 @@ export interface PeerLease {
   readonly owner: string;
 }
 
-export const keyText = ({ type, id }: ActorKey) => `${type}\0${id}`;
+/** In one piece: a text that was only put together is copied by whoever reads it first, which is timed. */
+export const keyText = ({ type, id }: ActorKey) => [type, id].join('\0');
 export const ownerKeyText = (owner: string, key: string) => `${owner}\0${key}`;
 
 /** Behind every key that starts with a text: no UTF-8 text goes on with this. */

@@ -11,20 +11,21 @@ const NUMBERS = Uint32Array.from({ length: 1024 }, (_, i) => i);
 
 export const get: Workload = {
   name: 'get',
-  about: 'random gets, each decoded, one at a time; the rate is without a clock around each',
+  about:
+    'random gets, each decoded, one at a time, with keys as a request brings them; the rate is without a clock around each',
   synced: false,
   async run(bench) {
-    const { subject, order } = bench;
+    const { subject, order, receive } = bench;
     const call = (at: number) => subject.get(at);
     if (!subject.syncReads) {
-      await awaited(order, warmUp(bench), call);
-      const latencies = await awaited(order, bench.extent(1_000_000, 5), call);
+      await awaited(order, warmUp(bench), call, receive);
+      const latencies = await awaited(order, bench.extent(1_000_000, 5), call, receive);
       bench.latencies(latencies);
       return;
     }
-    await direct(order, warmUp(bench), call);
-    bench.latencies(await direct(order, bench.extent(1_000_000, 3), call));
-    bench.report('rate', await directRate(order, bench.extent(4_000_000, 3), call), 'op/s');
+    await direct(order, warmUp(bench), call, receive);
+    bench.latencies(await direct(order, bench.extent(1_000_000, 3), call, receive));
+    bench.report('rate', await directRate(order, bench.extent(4_000_000, 5), call, receive), 'op/s');
   },
 };
 

@@ -9,12 +9,13 @@ const BATCHES_IN_FLIGHT = 2;
 
 export const renewAwaited: Workload = {
   name: 'renew-1',
-  about: 'random renewals, each awaited before the next',
+  about: 'random renewals, each awaited before the next, with keys as a request brings them',
   synced: true,
   async run(bench) {
     const renew = (at: number) => bench.subject.renew(at);
-    await awaited(bench.order, warmUp(bench), renew);
-    bench.latencies(await awaited(bench.order, bench.extent(1_000_000, 6), renew), { strip: true });
+    const { order, receive } = bench;
+    await awaited(order, warmUp(bench), renew, receive);
+    bench.latencies(await awaited(order, bench.extent(1_000_000, 6), renew, receive), { strip: true });
   },
 };
 

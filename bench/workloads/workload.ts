@@ -2,19 +2,31 @@ import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { type Job, tellParent } from '../job.js';
 import { type Extent, Reporter } from '../reporter.js';
-import type { OpenSubject, Subject } from '../subject.js';
+import type { OpenSubject, Sample, Subject } from '../subject.js';
 
 /** What a workload on a loaded subject has to work with. */
 export class Bench extends Reporter {
   readonly subject: Subject;
   /** Places in the held sample, uniformly at random; a power of two of them. */
   readonly order: Uint32Array;
+  readonly #sample: Sample;
 
-  constructor(job: Job, workload: string, subject: Subject, order: Uint32Array) {
+  constructor(job: Job, workload: string, subject: Subject, sample: Sample, order: Uint32Array) {
     super(job, workload, subject.level);
     this.subject = subject;
     this.order = order;
+    this.#sample = sample;
+    subject.hold(sample);
   }
+
+  /** Lets the subject hold these places of the sample alone, in this order, with keys as a request brings them. */
+  readonly receive = (places: Uint32Array): void => {
+    const { keys, actors } = this.#sample;
+    this.subject.hold({
+      keys: JSON.parse(JSON.stringify(Array.from(places, (place) => keys[place]))),
+      actors: places.map((place) => actors[place]),
+    });
+  };
 }
 
 /** A workload on a subject that holds the leases already, and still does afterwards. */

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { CowBtreeStore, Lease } from '../../index.js';
 import { Latencies } from './latency.js';
-import { pick, randomStream } from './workload.js';
+import { asReceived, pick, randomStream } from './workload.js';
 
 type Store = CowBtreeStore<unknown>;
 
@@ -24,9 +24,9 @@ export async function awaitedRenewals(store: Store, leases: readonly Lease[], ex
   const random = randomStream(2);
   const latencies = new Latencies(extent.operations);
   for (const more = allowance(extent); more(); ) {
-    const lease = pick(leases, random);
+    const grant = asReceived(pick(leases, random));
     const started = performance.now();
-    await store.renew(lease);
+    await store.renew(grant);
     latencies.add(started);
   }
   return latencies.summary();
@@ -84,7 +84,7 @@ export async function gets(store: Store, leases: readonly Lease[], extent: Exten
   const latencies = new Latencies(extent.operations);
   let count = 0;
   for (const more = allowance(extent); more(); ) {
-    const { key } = pick(leases, random);
+    const { key } = asReceived(pick(leases, random));
     const started = performance.now();
     store.get(key);
     latencies.add(started);

@@ -65,14 +65,14 @@ export async function measureStore(
       target: 'P95 < 15',
       projected: 'P95 8',
       measured: awaited,
-      how: `awaited renew, '${durability}', batch of 1, one in flight`,
+      how: `awaited renew of a grant as a request brings it, '${durability}', one in flight`,
     },
     {
       what: 'read: P50 / P95 / P99 µs',
       target: 'P95 < 5',
       projected: 'P95 2',
       measured: gets,
-      how: 'get, each timed alone, the cost of asking the clock taken off',
+      how: 'get of a key as a request brings it, each timed alone, without the clock',
     },
     {
       what: 'recovery',

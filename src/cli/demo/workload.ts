@@ -1,4 +1,4 @@
-import type { ActorKey, LeaseReads } from '../../index.js';
+import type { ActorKey, Grant, LeaseReads } from '../../index.js';
 
 /** The workload that the RFC's authors use: 20 types, UUID ids, 5 nodes. */
 export const TYPES = Array.from({ length: 20 }, (_, i) => `actor-type-${String(i).padStart(2, '0')}`);
@@ -77,6 +77,14 @@ function mix(word: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
+}
+
+/**
+ * A grant as a request brings it: decoded a moment ago. Out of a list of a million, each would be fetched from memory
+ * first, which is the list's doing and not the store's.
+ */
+export function asReceived({ key, token }: Grant): Grant {
+  return JSON.parse(JSON.stringify({ key, token }));
 }
 
 /** A seeded stream of numbers in [0, 1). */
