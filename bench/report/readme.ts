@@ -1,15 +1,22 @@
 import type { BenchResult, Level } from '../record.js';
 import { CONTROL } from '../subjects.js';
+import { SWEEPS } from '../sweeps.js';
 import { figure } from './format.js';
+import { circumstances, table } from './markdown.js';
 import { RFC_COLUMNS, rfcTable } from './rfc-table.js';
 import { Figures } from './select.js';
+import { readmeSweep } from './sweeps.js';
 
-/** Where the README keeps what is rendered here. */
-export const BEGIN = '<!-- rendered by npm run bench:readme -->';
-export const END = '<!-- end of what is rendered -->';
+/** A part of the README that is rendered from a result that is committed. */
+export interface Rendered {
+  /** As its marks say it. */
+  readonly name: string;
+  /** The result, from the top of the project. */
+  readonly file: string;
+  readonly render: (result: BenchResult | undefined) => string;
+}
 
-/** The result that the README shows, from the top of the project. */
-export const COMMITTED = 'bench/results/comparison.json';
+const COMPARISON = 'bench/results/comparison.json';
 
 interface Column {
   readonly title: string;
@@ -47,19 +54,16 @@ const COLUMNS: readonly Column[] = [
 /** The README's comparison: the RFC's table, then every subject that took part; or what to do while there is no result. */
 export function readmeComparison(result: BenchResult | undefined): string {
   if (result === undefined) {
-    return `No result is committed yet: \`npm run bench -- --json ${COMMITTED}\` on a quiet machine, then \`npm run bench:readme\`.`;
+    return `No result is committed yet: \`npm run bench -- --json ${COMPARISON}\` on a quiet machine, then \`npm run bench:readme\`.`;
   }
-  const { machine, node, commit, leases, runs } = result;
   const figures = new Figures(result);
   const engines = figures.engines.filter((engine) => engine !== CONTROL);
-  const circumstances =
-    `${leases.toLocaleString('en')} leases, medians of ${runs} ${runs === 1 ? 'run' : 'runs'}, Node ${node}, ` +
-    `${machine.cores} cores of ${machine.cpu}, commit ${commit.slice(0, 12)}. Durability \`'written'\` unless it says otherwise.`;
   const everything = table(
     ['', ...engines.map((engine) => `\`${engine}\``)],
     COLUMNS.map(({ title, of }) => [title, ...engines.map((engine) => of(figures, engine))]),
   );
-  return [rfc(result), circumstances, everything, modes(result)].join('\n\n');
+  const where = `${circumstances(result)} Durability \`'written'\` unless it says otherwise.`;
+  return [rfc(result), where, everything, modes(result)].join('\n\n');
 }
 
 function rfc(result: BenchResult): string {
@@ -88,23 +92,12 @@ function modes({ participants, absences }: BenchResult): string {
   return lines.join('\n');
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-/** What stands between the marks of a README. */
-export function shownIn(readme: string): string {
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`the README must have the lines ${BEGIN} and ${END}`);
-  return readme.slice(begin + BEGIN.length, end).trim();
-}
-
-/** The README with another comparison between its marks. */
-export function withComparison(readme: string, comparison: string): string {
-  const shown = shownIn(readme);
-  const at = readme.indexOf(BEGIN) + BEGIN.length;
-  const from = shown === '' ? readme.indexOf(END) : readme.indexOf(shown, at);
-  return `${readme.slice(0, at)}\n\n${comparison}\n\n${readme.slice(from + shown.length).trimStart()}`;
-}
+/** All parts of the README that a bench fills. */
+export const RENDERED: readonly Rendered[] = [
+  { name: 'comparison', file: COMPARISON, render: readmeComparison },
+  ...Object.keys(SWEEPS).map((name) => ({
+    name: `sweep ${name}`,
+    file: `bench/results/sweep-${name}.json`,
+    render: (result: BenchResult | undefined) => readmeSweep(name, result),
+  })),
+];

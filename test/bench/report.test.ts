@@ -6,7 +6,9 @@ import * as assert from 'uvu/assert';
 import type { BenchRecord, BenchResult } from '../../bench/record.js';
 import { html } from '../../bench/report/html.js';
 import { medians } from '../../bench/report/medians.js';
-import { COMMITTED, readmeComparison, shownIn, withComparison } from '../../bench/report/readme.js';
+import { shownIn, withShown } from '../../bench/report/marks.js';
+import { RENDERED, readmeComparison } from '../../bench/report/readme.js';
+import { readmeSweep } from '../../bench/report/sweeps.js';
 import { RFC_COLUMNS, rfcTable } from '../../bench/report/rfc-table.js';
 import { summary } from '../../bench/report/summary.js';
 
@@ -108,18 +110,38 @@ test('text and page show medians, spread, ratios and absences, and escape what t
   assert.not.match(page, /NaN|undefined|Infinity/);
 });
 
-test('the README shows what the committed result renders', () => {
-  const path = join(ROOT, COMMITTED);
-  const committed = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
-  assert.is(shownIn(README), readmeComparison(committed));
-});
+for (const { name, file, render } of RENDERED) {
+  test(`the README shows what the committed result of the ${name} renders`, () => {
+    const path = join(ROOT, file);
+    const committed = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+    assert.is(shownIn(README, name), render(committed));
+  });
+}
 
 test('rendering replaces what was there, and nothing around it', () => {
   const comparison = readmeComparison(RESULT);
-  const once = withComparison(README, comparison);
-  assert.is(shownIn(once), comparison);
-  assert.is(withComparison(once, readmeComparison(undefined)), withComparison(README, readmeComparison(undefined)));
-  assert.is(once.replace(comparison, ''), README.replace(shownIn(README), ''));
+  const once = withShown(README, 'comparison', comparison);
+  assert.is(shownIn(once, 'comparison'), comparison);
+  assert.is(withShown(once, 'comparison', shownIn(README, 'comparison')), README);
+  assert.throws(() => withShown(README, 'nothing', ''), /must have the lines/);
+});
+
+test('a sweep has a row for each setting and a column for what was measured', () => {
+  const [record] = RESULT.records;
+  const of = (setting: string, metric: string, value: number) => ({
+    ...record,
+    workload: 'renew-1',
+    setting,
+    metric,
+    value,
+  });
+  const records = ['1', '8'].flatMap((setting, i) =>
+    ['p50', 'p95', 'p99'].map((metric, j) => of(setting, metric, 10 * i + j)),
+  );
+  const rendered = readmeSweep('shards', { ...RESULT, sweep: 'shards', records: [...records, of('8', 'max', 1)] });
+  assert.match(rendered, /--sweep shards/);
+  assert.ok(rendered.endsWith('| 1 | 0 / 1 / 2 |\n| 8 | 10 / 11 / 12 |'), rendered);
+  assert.match(readmeSweep('shards', undefined), /No result .* committed yet/);
 });
 
 test.run();
