@@ -39,6 +39,14 @@ export function isDiskFull(error: unknown): boolean {
   return name !== undefined && DISK_FULL.has(name);
 }
 
+const NO_DESCRIPTORS = new Set(['EMFILE', 'ENFILE']);
+
+/** Whether a file could not be opened because too many are: nothing was tried, and it may be again. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const name = errnoName(error instanceof LeaseStoreError ? error.cause : error);
+  return name !== undefined && NO_DESCRIPTORS.has(name);
+}
+
 /** A write of which only a part went into the file. Always the cause of a `LeaseStoreError`. */
 export class ShortWriteError extends Error {
   override readonly name = 'ShortWriteError';

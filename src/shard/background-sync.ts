@@ -1,5 +1,6 @@
 import * as layout from '../../native-layout/shard-control.js';
 import type { File, FileSystem } from '../io/file-system.js';
+import { isOutOfDescriptors } from '../io/io-error.js';
 import type { Control } from '../memory/control.js';
 import { segmentPath } from '../wal/segment.js';
 import type { Bell } from './bell.js';
@@ -11,14 +12,20 @@ export interface SyncedLog {
   readonly directory: string;
 }
 
+interface Entry {
+  readonly log: SyncedLog;
+  open: { readonly segment: number; readonly file: File } | undefined;
+}
+
 /**
  * Syncs the logs of all shards of a `'written'` store, in a thread of its own: at least every interval while there is
  * something to sync, at once when somebody waits for it. Uses descriptors of its own; a failed sync is final for the
- * shard and its descriptor is never synced again.
+ * shard and its descriptor is never synced again. Where there is no descriptor to be had nothing was tried, nor lost: it
+ * is tried again after the interval, and who waits for the disk waits.
  */
 export class BackgroundSync {
   readonly #files: FileSystem;
-  readonly #logs: readonly { log: SyncedLog; open: { segment: number; file: File } | undefined }[];
+  readonly #logs: readonly Entry[];
   readonly #bell: Bell;
   readonly #intervalMs: number;
 
@@ -56,19 +63,16 @@ export class BackgroundSync {
     this.#bell.asleep = false;
   }
 
-  #sync(entry: { log: SyncedLog; open: { segment: number; file: File } | undefined }): boolean {
-    const { control, directory } = entry.log;
+  #sync(entry: Entry): boolean {
+    const { control } = entry.log;
     if (!isDirty(control)) return false;
     // The shard names a new segment before it says that anything is written in it, and the old one is synced by then.
     const written = control.lsn(layout.WRITTEN_LSN);
-    const segment = control.lsn(layout.SEGMENT);
-    Atomics.store(control.signed, layout.SYNCING, 1);
     try {
-      if (entry.open?.segment !== segment) {
-        entry.open?.file.close();
-        entry.open = { segment, file: this.#files.open(segmentPath(directory, segment), 'read') };
-      }
-      entry.open.file.fdatasync();
+      const file = this.#opened(entry);
+      if (file === undefined) return true;
+      Atomics.store(control.signed, layout.SYNCING, 1);
+      file.fdatasync();
       control.raiseLsn(layout.DURABLE_LSN, written);
     } catch {
       control.raise(layout.HEALTH_SYNC_FAILED);
@@ -76,6 +80,23 @@ export class BackgroundSync {
     Atomics.store(control.signed, layout.SYNCING, 0);
     ringDoorbell(control);
     return true;
+  }
+
+  /** The segment that the shard writes now; `undefined` while there is no descriptor for it. */
+  #opened(entry: Entry): File | undefined {
+    const { control, directory } = entry.log;
+    const segment = control.lsn(layout.SEGMENT);
+    if (entry.open?.segment === segment) return entry.open.file;
+    entry.open?.file.close();
+    entry.open = undefined;
+    try {
+      const file = this.#files.open(segmentPath(directory, segment), 'read');
+      entry.open = { segment, file };
+      return file;
+    } catch (error) {
+      if (isOutOfDescriptors(error)) return undefined;
+      throw error;
+    }
   }
 }
 

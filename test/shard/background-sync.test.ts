@@ -93,7 +93,7 @@ test('the segment that is written now is the one that is synced', () => {
 test('a failure is final for its shard, whatever failed, and for no other', () => {
   for (const fault of [
     { code: 'EIO', operation: 'fdatasync' },
-    { code: 'EMFILE', operation: 'open' },
+    { code: 'EACCES', operation: 'open' },
   ] as const) {
     const { files, controls, sync } = logs(2);
     for (const [shard, control] of controls.entries()) write(files, control, shard, 3);
@@ -109,6 +109,27 @@ test('a failure is final for its shard, whatever failed, and for no other', () =
     assert.ok(sync.syncAll());
     assert.equal(controls.map(durable), [0, 6]);
   }
+});
+
+test('without a descriptor nothing is lost: the log is synced as soon as there is one', () => {
+  const { files, controls, sync } = logs(2);
+  for (const [shard, control] of controls.entries()) write(files, control, shard, 3);
+  sync.syncAll();
+  begin(files, controls[0], 0, 2);
+  for (const [shard, control] of controls.entries()) write(files, control, shard, 5);
+  for (const code of ['EMFILE', 'ENFILE'] as const) {
+    const end = files.inject({ code, operation: 'open', path: /shard-0/ });
+    assert.ok(sync.syncAll(), 'it has more to do');
+    end();
+    assert.equal(
+      controls.map(({ health }) => health),
+      [0, 0],
+    );
+    assert.equal(controls.map(durable), [3, 5]);
+  }
+  assert.ok(sync.syncAll());
+  assert.equal(controls.map(durable), [5, 5]);
+  assert.is(files.openFiles, 2);
 });
 
 test('a thread that dies during a sync has failed it; the other logs go on with the next thread', () => {
