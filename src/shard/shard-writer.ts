@@ -64,6 +64,8 @@ export class ShardWriter {
   readonly #request: Request;
   readonly #grants: Grants;
   readonly #calls: number[] = [];
+  /** Calls of earlier groups that this one answers: some of what they ask for was carried out by then. */
+  readonly #ending: number[] = [];
   readonly #sweep: Sweep;
   readonly #ownerReleases: OwnerReleases;
   readonly #repack: Repack;
@@ -199,6 +201,7 @@ export class ShardWriter {
     this.#start.lsn = this.#lsn;
     p.completions.beginGroup();
     this.#calls.length = 0;
+    this.#ending.length = 0;
     this.#mustSync = p.durability === 'synced';
     this.#wantsSync = false;
     p.frame.begin(this.#lsn + 1, this.#nowMs, durableLsn);
@@ -296,7 +299,7 @@ export class ShardWriter {
 
   readonly #answerReleased = (call: number, released: number): void => {
     this.#p.completions.done(call, mail.STATUS_OK, 0, released, 0, 0);
-    this.#calls.push(call);
+    if (!this.#calls.includes(call)) this.#ending.push(call);
   };
 
   get #canTakeMore(): boolean {
@@ -378,7 +381,7 @@ export class ShardWriter {
     // Nothing comes back by itself when the log has failed for good, whatever made it fail.
     const failure = unknown ? 'ERR_HOLDFAST_IO' : failureOf(error);
     for (const call of this.#calls) p.completions.failed(call, failure, unknown);
-    for (const call of this.#ownerReleases.giveUp()) {
+    for (const call of [...this.#ending, ...this.#ownerReleases.giveUp()]) {
       // Of one that began in an earlier group, some slices were carried out.
       if (!this.#calls.includes(call)) p.completions.failed(call, failure, true);
     }

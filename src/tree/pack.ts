@@ -79,6 +79,7 @@ export function writeNode(entries: Entries, from: number, to: number, node: Node
     slotAt += layout.SLOT_WORDS;
   }
   words[at + layout.COUNT] = to - from;
+  assert(words[at + layout.HEAP_START] >= (slotAt - at) * 4, 'a node past its end');
 }
 
 const cuts: number[] = [];
@@ -100,10 +101,13 @@ export function planCuts(entries: Entries, level: number, nodeBytes: number): re
 /**
  * Where to cut a leaf's entries after one was put behind all others: nowhere if they fit, else in front of the new one.
  * Keys that arrive in order (counters, ULIDs, version 7 UUIDs) then leave full leaves behind them, not half-full ones.
+ * What fits the leaf as it is may not fit one that is laid out anew, in another shape; then as {@link planCuts}.
  */
 export function planAppend(entries: Entries, nodeBytes: number): readonly number[] {
   const { length } = entries;
-  return measure(entries, 0, length, 0) <= nodeBytes ? setCuts(0, length) : setCuts(0, length - 1, length);
+  if (measure(entries, 0, length, 0) <= nodeBytes) return setCuts(0, length);
+  if (measure(entries, 0, length - 1, 0) <= nodeBytes) return setCuts(0, length - 1, length);
+  return planCuts(entries, 0, nodeBytes);
 }
 
 /** How full nodes are laid out that no change made: room for a few insertions before they split. */

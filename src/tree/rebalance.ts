@@ -13,6 +13,8 @@ import { planAppend, planCuts, planDense } from './pack.js';
 
 /** A node is merged into a neighbour, if they fit one node, when less than this share of it is in use. */
 const MERGE_BELOW = 3 / 8;
+/** So much of a node two neighbours take up together that are made one even if it must be laid out anew. */
+const SPARSE_PAIR = 3 / 4;
 /** And if they do not, its neighbour gives it entries only when it is this empty: what shrinks mostly goes on shrinking. */
 const EVEN_OUT_BELOW = 1 / 8;
 
@@ -120,8 +122,10 @@ export class Rebalance {
     if (slot > 0 && this.#absorb(depth, slot - 1)) return;
     if (slot + 1 < parent.count && this.#absorb(depth, slot + 1)) return;
     // A node without neighbours stays, however small.
-    if (parent.count === 1 || (node.isLeaf && node.usedBytes >= this.#slabs.nodeBytes * EVEN_OUT_BELOW)) return;
-    const left = slot > 0 ? slot - 1 : slot;
+    if (parent.count === 1) return;
+    const sparse = this.#sparsePair(parent, slot);
+    if (sparse < 0 && node.isLeaf && node.usedBytes >= this.#slabs.nodeBytes * EVEN_OUT_BELOW) return;
+    const left = sparse >= 0 ? sparse : Math.max(0, slot - 1);
     this.#entries.clear();
     this.#lift(parent, left);
     this.#lift(parent, left + 1);
@@ -129,6 +133,14 @@ export class Rebalance {
     this.#allocator.retire(parent.child(other));
     this.#slots[depth - 1] = left;
     this.#rewrite(depth, 2);
+  }
+
+  /** The first of the two neighbours, one of them in `slot`, that are sparse together; -1 if there are none. */
+  #sparsePair(parent: Node, slot: number): number {
+    const used = (of: number): number => this.#copy.open(parent.child(of)).usedBytes;
+    const most = this.#slabs.nodeBytes * SPARSE_PAIR;
+    if (slot > 0 && used(slot - 1) + used(slot) <= most) return slot - 1;
+    return slot + 1 < parent.count && used(slot) + used(slot + 1) <= most ? slot : -1;
   }
 
   /** Takes the entries of the neighbour in slot `other` into the leaf at `depth`; `false` if they do not fit as they are. */

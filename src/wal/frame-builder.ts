@@ -80,9 +80,9 @@ export class FrameBuilder {
     return this.#at + RECORD_WORDS_MAX > FRAME_WORDS_MAX;
   }
 
-  /** How many removals certainly fit the frame. */
+  /** How many removals it takes without being full before the last of them. */
   get roomForRemovals(): number {
-    return Math.floor((FRAME_WORDS_MAX - this.#at) / REMOVAL_WORDS_MAX);
+    return Math.max(0, Math.floor((FRAME_WORDS_MAX - RECORD_WORDS_MAX - this.#at) / REMOVAL_WORDS_MAX));
   }
 
   grant(

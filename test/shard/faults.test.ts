@@ -118,6 +118,31 @@ test('releaseOwner that fails half way says that the outcome is unknown', () => 
   expectFailed(released, 'ERR_HOLDFAST_DISK_FULL', true);
 });
 
+test('releaseOwner is answered once, and never as if nothing had been released when something was', () => {
+  const holding = (leases: number) => {
+    const opened = open();
+    for (let i = 0; i < leases; i++) opened.shard.acquire(`room/${i}`, 'n2', TTL);
+    opened.shard.settle();
+    return { ...opened, released: opened.shard.releaseOwner('n2') };
+  };
+  for (const leases of [1, 10, 100, 300]) {
+    const { shard: sound } = holding(leases);
+    let slices = 0;
+    while (sound.leases().size > 1) {
+      assert.ok(sound.step());
+      slices++;
+    }
+    assert.is(slices > 1, leases > 1);
+    const { shard, files, released } = holding(leases);
+    for (let i = 1; i < slices; i++) assert.ok(shard.step());
+    // Fails with the slice that would have been the last.
+    files.inject({ code: 'ENOSPC', operation: 'write' });
+    shard.settle();
+    expectFailed(released, 'ERR_HOLDFAST_DISK_FULL', slices > 1);
+    assert.is(released.answers, 1, `${leases} leases`);
+  }
+});
+
 test('a failed sync is final: nothing is written or synced any more, reads go on, what was in flight is unknown', () => {
   const { shard, files } = open({ durability: 'synced' });
   const before = shard.leases();

@@ -7,7 +7,7 @@ import { Slabs } from '../../src/memory/slabs.js';
 import { Entries } from '../../src/tree/entries.js';
 import { LEASES } from '../../src/tree/kinds.js';
 import { Node } from '../../src/tree/node.js';
-import { denseBytes, measure, planCuts, planDense, separator, writeNode } from '../../src/tree/pack.js';
+import { denseBytes, measure, planAppend, planCuts, planDense, separator, writeNode } from '../../src/tree/pack.js';
 import { scaled, seed } from '../support/env.js';
 import { nameOf } from '../support/tree-fixture.js';
 import { ID_SHAPE_COUNT, MIXED, randomKey } from '../support/tree-keys.js';
@@ -42,6 +42,7 @@ test('plans cover all entries, in nodes that fit', () => {
     for (const cuts of [
       planCuts(entries, level, nodeBytes),
       planDense(entries, level, nodeBytes, denseBytes(nodeBytes)),
+      ...(level === 0 ? [planAppend(entries, nodeBytes)] : []),
     ]) {
       assert.is(cuts[0], 0);
       assert.is(cuts[cuts.length - 1], entries.length);

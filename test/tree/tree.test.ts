@@ -148,6 +148,27 @@ test('deletes at random leave nodes at least three eighths full', () => {
   }
 });
 
+test('a leaf that an appended key splits takes the rest also where that takes more room than before', () => {
+  const random = new Random(seed);
+  // As text, ids that only end differently take a few bytes each; once all are UUIDs, sixteen.
+  const id = (i: number) => `t\0${'00000000-0000-4000-8000-'}${String(i).padStart(12, '0')}`;
+  for (const nodeBytes of NODE_SIZES) {
+    const fixture = new TreeFixture(OWNERS, nodeBytes, MEMORY_BYTES);
+    const strays: Buffer[] = [];
+    for (let i = 0; i < nodeBytes / 2; i++) {
+      fixture.put(Buffer.from(id(i)), random);
+      if (i % 5 === 0) strays.push(Buffer.from(`${id(i)}~`));
+      if (i % 5 === 0) fixture.put(strays[strays.length - 1], random);
+      if (i % 30 < 29) continue;
+      // The leaves that they made text hold UUIDs alone from now on.
+      for (const stray of strays.splice(0)) fixture.remove(stray);
+      fixture.put(Buffer.from(id(++i)), random);
+      fixture.commit();
+      fixture.verify(random);
+    }
+  }
+});
+
 test('a commit copies each node once, however many of its entries change', () => {
   const random = new Random(seed);
   const fixture = new TreeFixture(LEASES, 4096, MEMORY_BYTES);

@@ -88,6 +88,29 @@ test('a frame grows up to its limit and says when it is full', () => {
   assert.equal(decode(frame, records.length, 1).records, records);
 });
 
+test('as many removals fit a frame as it said, at whatever length', () => {
+  const builder = new FrameBuilder();
+  const key = new KeyEncoder().encode(new Key(), { type: 't'.repeat(128), id: 'i'.repeat(256) });
+  const value = new Uint8Array(VALUE_BYTES_MAX);
+  const owner = Buffer.from('o');
+  let said = 0;
+  for (let grants = 1; ; grants++) {
+    builder.begin(1, 0, 0);
+    for (let i = 0; i < grants && !builder.full; i++) builder.grant(key, owner, 1, 1, 1, 0, value);
+    if (builder.full) break;
+    // Only near the end: there it is that an error shows.
+    if (builder.roomForRemovals > 40) continue;
+    said = builder.roomForRemovals;
+    for (let i = said; i > 0; i--) builder.remove(key, 1, 'expired');
+    assert.not(builder.full);
+    builder.ceiling(1);
+    assert.ok(builder.finish(HOME).length <= FRAME_BYTES_MAX);
+  }
+  builder.begin(1, 0, 0);
+  while (!builder.full) builder.remove(key, 1, 'expired');
+  assert.is(builder.roomForRemovals, 0);
+});
+
 test('the builder refuses what cannot be a lease', () => {
   const builder = new FrameBuilder();
   assert.throws(() => builder.begin(5, 0, 5), /cannot be durable/);
