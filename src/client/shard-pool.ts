@@ -146,9 +146,14 @@ function passes(error: unknown): error is LeaseStoreError {
   return error.code === 'ERR_HOLDFAST_DISK_FULL' || error.code === 'ERR_HOLDFAST_FULL';
 }
 
-/** What a shard answers is told as it is; a thread that died before it could is one that was never really there. */
-function startFailed(error: unknown): never {
-  throw error instanceof LeaseStoreError ? error : new ThreadStartError(error);
+/** What a shard answers is told as it is; anything else is what its thread died of. */
+function startFailed(cause: unknown): never {
+  if (cause instanceof LeaseStoreError) throw cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new LeaseStoreError('ERR_HOLDFAST_IO', `the thread of a shard died while the store was being opened: ${why}`, {
+    retryable: true,
+    cause,
+  });
 }
 
 function downError(shard: number, when: string, cause: unknown): LeaseStoreError {

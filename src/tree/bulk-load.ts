@@ -68,6 +68,8 @@ export class BulkLoader {
   #writeSome(): void {
     const leaves = this.#leaves;
     const cuts = this.#plan(leaves, 0).slice(0, -2);
+    // Keys that share nearly all of their bytes: what was gathered makes two nodes at most.
+    if (cuts.length < 2) return;
     const from = cuts[cuts.length - 1];
     this.#writer.write(leaves, cuts, 0, this.#branches, this.#fence);
     separator(leaves, from, 0, this.#fence);

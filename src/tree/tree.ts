@@ -193,7 +193,7 @@ export class Tree {
 
   /**
    * Lays the found leaf and its siblings out anew, each filled up to `fillBytes`: what many splits and removals left
-   * half empty takes fewer nodes. Needs as many new nodes as there are siblings, at most.
+   * half empty takes fewer nodes. Needs about as many new nodes as there are siblings, at most.
    */
   repackSiblings(fillBytes: number): void {
     const depth = this.#leaf;

@@ -36,6 +36,9 @@ const ID_SHAPES: readonly ((random: Random) => string)[] = [
     );
   },
   (random) => `user-${uuid(random)}`,
+  // Counters that look like UUIDs, with a stray between them that is none: a leaf changes its packing when that comes or goes.
+  (random) =>
+    `00000000-0000-4000-8000-${String(random.below(2000)).padStart(12, '0')}${random.chance(0.05) ? '~' : ''}`,
   (random) => String(random.below(2000)),
   (random) => random.pick(NAME_PARTS),
   (random) => Array.from({ length: random.between(1, 12) }, () => random.pick(NAME_PARTS)).join(''),

@@ -35,6 +35,20 @@ test('a loaded tree is sound, holds what was loaded and takes changes', () => {
   }
 });
 
+test('keys that share nearly all of their bytes are all loaded, however few nodes they make', () => {
+  const random = new Random(seed);
+  for (const nodeBytes of NODE_SIZES) {
+    const fixture = new TreeFixture(OWNERS, nodeBytes, 32 << 20);
+    const prefix = `\0\0\0\u0001${'t'.repeat(128)}\0${'i'.repeat(240)}`;
+    fixture.load(
+      Array.from({ length: 2000 }, (_, i) => Buffer.from(`${prefix}${String(i).padStart(5, '0')}`)),
+      random,
+    );
+    fixture.commit();
+    fixture.verify(random);
+  }
+});
+
 test('nodes are filled to about 95 %', () => {
   const random = new Random(seed);
   for (const nodeBytes of [2048, 8192]) {

@@ -152,10 +152,10 @@ test('a leaf that an appended key splits takes the rest also where that takes mo
   const random = new Random(seed);
   // As text, ids that only end differently take a few bytes each; once all are UUIDs, sixteen.
   const id = (i: number) => `t\0${'00000000-0000-4000-8000-'}${String(i).padStart(12, '0')}`;
-  for (const nodeBytes of NODE_SIZES) {
+  for (const nodeBytes of [2048, 4096]) {
     const fixture = new TreeFixture(OWNERS, nodeBytes, MEMORY_BYTES);
     const strays: Buffer[] = [];
-    for (let i = 0; i < nodeBytes / 2; i++) {
+    for (let i = 0; i < nodeBytes / 4; i++) {
       fixture.put(Buffer.from(id(i)), random);
       if (i % 5 === 0) strays.push(Buffer.from(`${id(i)}~`));
       if (i % 5 === 0) fixture.put(strays[strays.length - 1], random);
