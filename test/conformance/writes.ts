@@ -17,7 +17,8 @@ export function writesConform(subject: Subject): void {
     assert.is(lease.renewals, 0);
     assert.equal(lease.value, { level: 3 });
     assert.ok(Number.isSafeInteger(lease.token) && lease.token > 0, 'a token is a positive safe integer');
-    assert.ok(lease.expiresAtMs >= before + 5000 && lease.expiresAtMs < before + 20_000, 'the ttl counts from now');
+    // Store time is the wall clock's at the opening, and goes on by another clock, which may run a little slower.
+    assert.ok(lease.expiresAtMs > before + 4900 && lease.expiresAtMs < before + 20_000, 'the ttl counts from now');
     assert.ok(Math.abs(lease.acquiredAtMs - before) < 15_000, 'acquired now');
     assert.equal(await store.get(key('a')), lease);
   });

@@ -152,15 +152,15 @@ test('a leaf that an appended key splits takes the rest also where that takes mo
   const random = new Random(seed);
   // As text, ids that only end differently take a few bytes each; once all are UUIDs, sixteen.
   const id = (i: number) => Buffer.from(`t\0${'00000000-0000-4000-8000-'}${String(i).padStart(12, '0')}`);
-  const stray = Buffer.concat([id(0), Buffer.from('-old')]);
+  const stray = Buffer.concat([id(10_000), Buffer.from('-old')]);
   for (const nodeBytes of NODE_SIZES) {
     const fixture = new TreeFixture(OWNERS, nodeBytes, MEMORY_BYTES);
-    fixture.put(stray, random);
-    // Up to the first split the leaf stays text, though it holds UUIDs alone once the stray is gone.
-    for (let i = 1; fixture.tree.level === 0; i++) {
-      fixture.put(id(i), random);
-      if (i === 10) fixture.remove(stray);
-    }
+    for (const key of [stray, id(20_000)]) fixture.put(key, random);
+    fixture.remove(stray);
+    // Up to the first split the leaf stays text, though it holds UUIDs alone.
+    let next = 20_001;
+    while (fixture.tree.level === 0) fixture.put(id(next++), random);
+    assert.ok(next - 20_000 > nodeBytes / 16, 'more than would have fitted otherwise');
     fixture.commit();
     fixture.verify(random);
   }
