@@ -10,8 +10,6 @@ import { type CheckpointOrder, checkpointShard } from '../src/shard/checkpoint-o
 import type { SavedCheckpoint } from '../src/recovery/save.js';
 import { type Answer, answer } from '../src/shard/control-api.js';
 
-export { meet } from '../src/shard/meet.js';
-
 export interface SyncTask {
   readonly kind: 'sync';
   readonly bell: SharedArrayBuffer;

@@ -7,8 +7,6 @@ import { nodeFileSystem } from '../src/io/node-file-system.js';
 import { type Answer, answer, type ShardApi } from '../src/shard/control-api.js';
 import { Shard, type ShardConfig } from '../src/shard/shard.js';
 
-export { meet } from '../src/shard/meet.js';
-
 export interface ShardTask {
   readonly config: ShardConfig;
   /** Control calls come in here. */

@@ -3,6 +3,7 @@ import type { CheckpointOrder } from '../shard/checkpoint-order.js';
 import type { Control } from '../memory/control.js';
 import type { SavedCheckpoint } from '../shard/checkpoint-order.js';
 import type { ShardConfig } from '../shard/shard.js';
+import { closedError } from './dispatcher.js';
 import type { MaintenancePool } from './maintenance-pool.js';
 
 const LOOK_EVERY_MS = 250;
@@ -26,6 +27,7 @@ export class Checkpoints {
   /** Orders are carried out one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #busy = 0;
+  #closed = false;
 
   constructor(
     pool: MaintenancePool,
@@ -57,6 +59,7 @@ export class Checkpoints {
   /** Starts no more; resolves when what runs has ended. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#closed = true;
     await this.#queue.catch(() => {});
   }
 
@@ -92,6 +95,7 @@ export class Checkpoints {
   }
 
   async #enqueue(order: CheckpointOrder): Promise<SavedCheckpoint> {
+    if (this.#closed) throw closedError();
     const before = this.#queue;
     this.#busy++;
     const run = (async () => {

@@ -17,6 +17,8 @@ export class Dispatcher {
   readonly #pendingMax: number;
   /** Why a shard takes no more requests, for those that do not. */
   readonly #down: (LeaseStoreError | undefined)[] = [];
+  /** Why none does. */
+  #refusal: LeaseStoreError | undefined;
   #closed = false;
   #onIdle: (() => void) | undefined;
 
@@ -51,7 +53,7 @@ export class Dispatcher {
   post(shard: number, out: Outgoing, target: Target, index: number): void {
     if (this.#calls.size >= this.#pendingMax) throw overloaded(this.#pendingMax);
     if (this.#closed) throw closedError();
-    const down = this.#down[shard];
+    const down = this.#refusal ?? this.#down[shard];
     if (down !== undefined) {
       target.fail(down, index);
       return;
@@ -64,7 +66,7 @@ export class Dispatcher {
   postPrepared(prepared: Prepared, i: number, target: Target, index: number): void {
     if (this.#closed) throw closedError();
     const shard = prepared.shard(i);
-    const down = this.#down[shard];
+    const down = this.#refusal ?? this.#down[shard];
     if (down !== undefined) {
       target.fail(down, index);
       return;
@@ -119,6 +121,11 @@ export class Dispatcher {
     this.#mailboxes[shard].drop();
     this.#calls.failShard(shard, error, NOBODY);
     this.#tellIdle();
+  }
+
+  /** No shard takes any more requests; what is under way goes on. */
+  refuse(error: LeaseStoreError): void {
+    this.#refusal ??= error;
   }
 
   #drain(): boolean {

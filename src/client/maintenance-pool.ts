@@ -9,8 +9,6 @@ import { ThreadPool, ThreadStartError } from './thread-pool.js';
 
 const WORKER = new URL('../../workers/maintenance.js', import.meta.url);
 
-const THREADS = 2;
-
 /** A sync thread that dies is replaced after a pause, twice as long each time until one lives for long. */
 const PAUSE_MS = 20;
 const PAUSE_MS_MAX = 1000;
@@ -22,9 +20,13 @@ interface MaintainedLog {
   readonly directory: string;
 }
 
-/** The threads beside the shards: one that syncs their logs, one for checkpoints and backups. Either is replaced if it dies. */
+/**
+ * The threads beside the shards: one that syncs their logs, one for checkpoints and backups. Either is replaced if it dies.
+ * Each is a pool of its own: the second lowers its priority for good, and syncs are waited for.
+ */
 export class MaintenancePool {
-  readonly #pool: ThreadPool;
+  readonly #syncs = new ThreadPool({ worker: WORKER, name: 'runMaintenance', threads: 1 });
+  readonly #checkpoints = new ThreadPool({ worker: WORKER, name: 'runMaintenance', threads: 1 });
   readonly #bellMemory: SharedArrayBuffer;
   readonly #bell: Bell;
   readonly #intervalMs: number;
@@ -32,7 +34,6 @@ export class MaintenancePool {
   readonly #syncing: Promise<void>;
 
   constructor(bell: SharedArrayBuffer, intervalMs: number, logs: readonly MaintainedLog[]) {
-    this.#pool = new ThreadPool({ worker: WORKER, name: 'runMaintenance', threads: THREADS });
     this.#bellMemory = bell;
     this.#bell = new Bell(bell);
     this.#intervalMs = intervalMs;
@@ -49,12 +50,12 @@ export class MaintenancePool {
   async close(): Promise<void> {
     this.#bell.stop();
     await this.#syncing;
-    await this.#pool.end(THREADS);
+    await Promise.all([this.#syncs.end(), this.#checkpoints.end()]);
   }
 
   async #runCheckpoint(order: CheckpointOrder): Promise<Answer<SavedCheckpoint>> {
     try {
-      return await this.#pool.run({ kind: 'checkpoint', ...order });
+      return await this.#checkpoints.run({ kind: 'checkpoint', ...order });
     } catch (cause) {
       // It could not tidy up itself.
       settleDeadCheckpoint(new Control(order.control), order.row, order.replaces);
@@ -74,13 +75,15 @@ export class MaintenancePool {
     for (let deaths = 0; ; ) {
       const sinceMs = performance.now();
       try {
-        await this.#pool.run({ kind: 'sync', bell: this.#bellMemory, intervalMs: this.#intervalMs, logs });
+        await this.#syncs.run({ kind: 'sync', bell: this.#bellMemory, intervalMs: this.#intervalMs, logs });
         return;
       } catch {
         settleDeadSync(controls);
       }
       if (performance.now() - sinceMs > SOUND_AFTER_MS) deaths = 0;
-      await sleep(Math.min(PAUSE_MS * 2 ** deaths++, PAUSE_MS_MAX));
+      // Where none can be started, all is synced by the shards themselves when they close.
+      if (!this.#bell.stopped) await sleep(Math.min(PAUSE_MS * 2 ** deaths++, PAUSE_MS_MAX));
+      if (this.#bell.stopped) return;
     }
   }
 }

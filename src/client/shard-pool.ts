@@ -81,8 +81,7 @@ export class ShardPool {
   async destroy(): Promise<void> {
     this.#stopping = true;
     for (const thread of this.#alive) thread.release();
-    const busy = this.#alive.filter(({ hasEnded }) => !hasEnded).length;
-    await this.#pool.end(this.#configs.length - busy);
+    await this.#pool.end();
   }
 
   get #alive(): ShardThread[] {

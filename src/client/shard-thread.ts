@@ -16,7 +16,6 @@ export class ShardThread {
   readonly #control: Control;
   readonly #api: Remote<ShardApi>;
   readonly #port: MessagePort;
-  #hasEnded = false;
 
   constructor(pool: ThreadPool, config: ShardConfig, control: Control) {
     const { port1, port2 } = new MessageChannel();
@@ -25,14 +24,6 @@ export class ShardThread {
     this.#port = port1;
     this.#api = wrap<ShardApi>(nodeEndpoint(port1));
     this.ended = pool.run({ config, port: port2 }, { transferList: [port2] });
-    const end = () => {
-      this.#hasEnded = true;
-    };
-    this.ended.then(end, end);
-  }
-
-  get hasEnded(): boolean {
-    return this.#hasEnded;
   }
 
   /** A call to a dead thread never settles: whichever comes first, its answer or the thread's end. */

@@ -28,6 +28,11 @@ export class WaitingTasks implements TaskQueue {
     this.#tasks = this.#tasks.filter((each) => each !== task);
   }
 
+  /** This one is nobody's any more. */
+  drop(unstarted: Unstarted): void {
+    this.#tasks = this.#tasks.filter((each) => unstartedOf(each) !== unstarted);
+  }
+
   /** None of them gets a thread. */
   fail(error: Error): void {
     const tasks = this.#tasks;

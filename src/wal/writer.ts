@@ -147,7 +147,7 @@ export class WalWriter implements FrameHome {
     this.#header = header;
     this.#file = file;
     this.#bytes = bytes;
-    old.close();
+    letGo(old);
   }
 
   /** Idempotent; promises nothing about what was not synced. */
@@ -218,4 +218,11 @@ function makeDurable(files: FileSystem, directory: string, file: File): void {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Of a file that is synced: what closing it says changes nothing, and must not seem to be about its successor. */
+function letGo(file: File): void {
+  try {
+    file.close();
+  } catch {}
 }

@@ -157,6 +157,30 @@ test('a roll that finds no room leaves the log in its old segment', () => {
   }
 });
 
+test('what closing the old segment says is nothing against the new one', () => {
+  const { files, log } = newLog();
+  log.append(2);
+  log.sync();
+  const probe = files.open(`${DIRECTORY}/wal-0000000001.log`, 'read');
+  const prototype = Object.getPrototypeOf(probe);
+  const { close } = prototype;
+  prototype.close = function (this: typeof probe) {
+    close.call(this);
+    throw new Error('EIO');
+  };
+  try {
+    log.roll();
+  } finally {
+    prototype.close = close;
+  }
+  probe.close();
+  assert.is(log.writer.segmentId, 2);
+  assert.is(files.openFiles, 1);
+  log.append(1);
+  log.sync();
+  assert.equal(log.replay().heard.records, log.records);
+});
+
 test('a roll whose new segment cannot be made durable is final', () => {
   for (const operation of ['fsync', 'syncDirectory'] as const) {
     const { files, log } = newLog();

@@ -80,7 +80,10 @@ async function openLocked<V>(
     onDown: (shard, error) => {
       controls[shard].clear(HEALTH_DISK_FULL);
       controls[shard].raise(HEALTH_DOWN);
-      if (error.code === 'ERR_HOLDFAST_CORRUPT') fence.shut(error);
+      if (error.code === 'ERR_HOLDFAST_CORRUPT') {
+        fence.shut(error);
+        dispatcher.refuse(error);
+      }
       dispatcher.dropShard(shard, error);
     },
   });

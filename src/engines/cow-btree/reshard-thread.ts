@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { ThreadPool } from '../../client/thread-pool.js';
+import { LeaseStoreError } from '../../errors.js';
 import type { Progress } from '../../lease-store.js';
 import type { Manifest } from '../../manifest.js';
 import type { ReshardOrder } from '../../reshard/reshard.js';
@@ -19,8 +20,15 @@ export async function reshardOnThread(
     const task = { kind: 'reshard', ...order, port: port2 };
     const answer: Answer<Manifest> = await pool.run(task, { transferList: [port2] });
     return unwrap(answer);
+  } catch (cause) {
+    if (cause instanceof LeaseStoreError) throw cause;
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_IO',
+      `the thread that spread the leases of ${order.directory} over other shards died; the store is as it was, open it again`,
+      { retryable: true, cause },
+    );
   } finally {
     port1.close();
-    await pool.end(1);
+    await pool.end();
   }
 }

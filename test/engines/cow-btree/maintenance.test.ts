@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../../support/env.js';
 const TTL_MS = 3_600_000;
 const LEASES = 20_000;
 
-/** Every thread that this process starts, in order: a store's shards come first, then the two beside them. */
+/** Every thread that this process starts, in order: a store's shards come first, then those beside them. */
 const threads: Worker[] = [];
 process.on('worker', (worker) => threads.push(worker));
 
