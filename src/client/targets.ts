@@ -132,7 +132,7 @@ const WHY: { readonly [code: string]: string } = {
   ERR_HOLDFAST_CLOSED: 'the store was closed',
 };
 
-const WHY_LOG_FAILED = 'the log failed; the shard takes no more writes until the store is opened again';
+const WHY_LOG_FAILED = 'writing the log failed on the way; health() tells whether the shard still takes writes';
 
 function failureOf(completion: Completion): LeaseStoreError {
   const { failure, outcomeUnknown } = completion;

@@ -24,7 +24,7 @@ export async function reshardOnThread(
     if (cause instanceof LeaseStoreError) throw cause;
     throw new LeaseStoreError(
       'ERR_HOLDFAST_IO',
-      `the thread that spread the leases of ${order.directory} over other shards died; the store is as it was, open it again`,
+      `the thread that spread the leases of ${order.directory} over other shards died; the store is whole, with the old shards or the new ones: open it again`,
       { retryable: true, cause },
     );
   } finally {

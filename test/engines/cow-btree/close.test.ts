@@ -31,6 +31,27 @@ test('every call that was made before close is carried out and answered', async 
   await again.close();
 });
 
+test('a checkpoint that is under way when the store is closed is made, or says that it was closed', async () => {
+  const options = { directory: join(temporaryDirectory(), 'leases'), shards: 4, memoryBytesMax: 256 * 1024 * 1024 };
+  const store = await openStore({ ...options, engine: 'cow-btree' });
+  const keys = Array.from({ length: 4000 }, (_, i) => ({ type: 't', id: `${i}` }));
+  await store.acquireMany(keys.map((key) => ({ key, owner: 'n', ttlMs })));
+  const outcomes = Array.from({ length: 3 }, () =>
+    store.checkpoint().then(
+      () => 'made',
+      ({ code }: LeaseStoreError) => code,
+    ),
+  );
+  await sleep(1);
+  await store.close();
+  for (const outcome of await Promise.all(outcomes)) {
+    assert.ok(outcome === 'made' || outcome === 'ERR_HOLDFAST_CLOSED', outcome);
+  }
+  const again = await openStore({ ...options, engine: 'cow-btree' });
+  assert.is(again.count(), 4000);
+  await again.close();
+});
+
 /** A store of which a reader holds every node, and renewals that wait for it; `letGo` ends the reader. */
 async function starved(): Promise<{
   store: CowBtreeStore<string>;

@@ -20,6 +20,8 @@ async function opened(shards: number): Promise<{
   directory: string;
   /** Ends the thread of a shard wherever it is; resolves when the next one has been started. */
   kill: (shard: number) => Promise<void>;
+  /** The threads of its shards, in no order. */
+  current: readonly Worker[];
 }> {
   const from = threads.length;
   const directory = temporaryDirectory();
@@ -33,7 +35,17 @@ async function opened(shards: number): Promise<{
     while (threads.length === before) await sleep(1);
     current[shard] = threads[before];
   };
-  return { store, directory, kill };
+  return { store, directory, kill, current };
+}
+
+/** Whether damage was found in its memory. */
+function isFenced(store: CowBtreeStore<unknown>): boolean {
+  try {
+    store.count();
+    return false;
+  } catch (error) {
+    return (error as LeaseStoreError).code === 'ERR_HOLDFAST_CORRUPT';
+  }
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -192,11 +204,13 @@ test('a consistent snapshot that meets the death of a thread is tried again', as
 });
 
 test('a store closes while a shard is being replaced', async () => {
-  const { store, directory } = await opened(1);
+  const { store, directory, current } = await opened(1);
   const key = { type: 'chat', id: '1' };
   const acquired = await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
   assert.ok(acquired.ok);
-  void threads.at(-3)?.terminate();
+  const [thread] = current;
+  assert.ok(thread.threadId >= 0, 'it runs');
+  void thread.terminate();
   await store.close();
   const again = await openStore({ directory, onRestart: 'keep-deadlines' });
   assert.is(again.get(key)?.token, acquired.lease.token);
@@ -230,6 +244,29 @@ test('memory that a dead thread left damaged is fenced off; the disk has it all'
   await store.close();
   const again = await openStore({ directory, onRestart: 'keep-deadlines' });
   assert.is(again.get(key)?.token, acquired.lease.token);
+  await again.close();
+});
+
+test('damage found in one shard stops writes on all of them', async () => {
+  const { store, directory, kill } = await opened(2);
+  const keys = Array.from({ length: 40 }, (_, i) => ({ type: 'chat', id: `${i}` }));
+  for (const key of keys) await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
+  await store.flush();
+  const { shards, port } = store.handle();
+  port.close();
+  // Whichever the thread was of.
+  for (const shard of shards) {
+    const control = new Control(shard.control);
+    const memory = new Slabs(shard.slabs);
+    memory.words[0][(readCommit(control, control.current).leases & memory.mask) * memory.nodeWords + COUNT] = 7;
+  }
+  await kill(0);
+  await until(() => isFenced(store));
+  const calls = keys.map((key) => store.acquire(key, { owner: 'node-2', ttlMs: TTL_MS }).catch(({ code }) => code));
+  assert.equal([...new Set(await Promise.all(calls))], ['ERR_HOLDFAST_CORRUPT']);
+  await store.close();
+  const again = await openStore({ directory, onRestart: 'keep-deadlines' });
+  assert.ok(keys.every((key) => again.get(key)?.owner === 'node-1'));
   await again.close();
 });
 
