@@ -37,7 +37,7 @@ export class Grants {
   renew(request: Request, nowMs: number): void {
     const { table, frame, completions, counters } = this.#p;
     const key = request.readKey(this.#key);
-    const status = this.#judge(table.find(key), request.token, nowMs);
+    const status = this.#judge(table.findForRenewal(key), request.token, nowMs);
     if (status !== mail.STATUS_OK) {
       counters.add(AT.refused, 1);
       completions.done(request.call, status, 0, 0, 0, 0);

@@ -75,6 +75,11 @@ export class LeaseTable {
     return this.leases.find(key);
   }
 
+  /** As {@link find}, of a lease that is most likely there and about to be renewed. */
+  findForRenewal(key: Key): boolean {
+    return this.leases.findForEdit(key);
+  }
+
   get token(): number {
     return lease.u53(this.leases.payload, this.leases.payloadAt + lease.TOKEN);
   }

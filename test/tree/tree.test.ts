@@ -189,6 +189,26 @@ test('a commit copies each node once, however many of its entries change', () =>
   assert.is(allocator.allocated, nodes);
 });
 
+test('a leaf that was copied to be edited may be left as it was', () => {
+  const random = new Random(seed);
+  const fixture = new TreeFixture(LEASES, 2048, MEMORY_BYTES);
+  const { tree, allocator } = fixture;
+  const key = new Key();
+  assert.not(tree.findForEdit(key.setBytes(Buffer.from('t\0none'))), 'an empty tree has nothing to copy');
+  for (let i = 0; i < 500; i++) fixture.put(randomKey(random, LEASES, 0, 1), random);
+  fixture.commit();
+  const allocated = allocator.allocated;
+  assert.not(tree.findForEdit(key.setBytes(Buffer.from('t\0none'))));
+  assert.is(allocator.born, tree.level + 1, 'the path was copied');
+  fixture.commit();
+  fixture.verify(random);
+  assert.is(allocator.allocated, allocated);
+  for (const name of fixture.model.keys()) assert.ok(tree.findForEdit(key.setBytes(Buffer.from(name, 'latin1'))), name);
+  fixture.rollback();
+  fixture.verify(random);
+  assert.is(allocator.allocated, allocated);
+});
+
 test('the root knows how early a deadline below it may be', () => {
   const random = new Random(seed);
   const fixture = new TreeFixture(LEASES, 2048, MEMORY_BYTES);
