@@ -27,6 +27,8 @@ export interface CheckpointOrder {
 }
 
 const LOOK_EVERY_MS = 1;
+/** Longer than a sync should take. A store that is being closed waits no longer: its log has all that matters. */
+const CLOSE_PATIENCE_MS = 5000;
 
 /** Pins the shard's published commit and streams it to a checkpoint file, while the shard goes on. */
 export function checkpointShard(files: FileSystem, order: CheckpointOrder): SavedCheckpoint {
@@ -63,6 +65,7 @@ export function checkpointShard(files: FileSystem, order: CheckpointOrder): Save
 }
 
 function waitUntilDurable(control: Control, bell: Bell, lsn: number): void {
+  let looksSinceClosed = 0;
   while (control.lsn(layout.DURABLE_LSN) < lsn) {
     if ((control.health & layout.HEALTH_SYNC_FAILED) !== 0) {
       throw new LeaseStoreError(
@@ -74,6 +77,13 @@ function waitUntilDurable(control: Control, bell: Bell, lsn: number): void {
       throw new LeaseStoreError(
         'ERR_HOLDFAST_IO',
         'the thread of the shard died before it told of its last write, so the checkpoint would be ahead of the log',
+      );
+    }
+    // A shard whose thread died, and has no other while its disk is full, may have told nobody of its last write.
+    if ((control.health & layout.HEALTH_CLOSED) !== 0 && ++looksSinceClosed > CLOSE_PATIENCE_MS / LOOK_EVERY_MS) {
+      throw new LeaseStoreError(
+        'ERR_HOLDFAST_CLOSED',
+        'the store was closed while the checkpoint waited for the log to be synced; the log has everything that it would have had',
       );
     }
     bell.ring();

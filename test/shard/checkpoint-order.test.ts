@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
-import { HEALTH_CHECKPOINT_FAILING } from '../../native-layout/shard-control.js';
+import { HEALTH_CHECKPOINT_FAILING, HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { listCheckpoints, temporaryPath } from '../../src/checkpoint/files.js';
 import { Commits } from '../../src/memory/commits.js';
 import { AT } from '../../src/metrics/counters.js';
@@ -60,6 +60,18 @@ test('no checkpoint is published of a log that can no longer be synced', () => {
   assert.throws(
     () => shard.checkpoint(),
     (error: { code?: string }) => error.code === 'ERR_HOLDFAST_IO',
+  );
+  assert.equal(files.list(SHARD_DIRECTORY), names);
+  assert.is(pinned(shard), 0);
+});
+
+test('in a store that is being closed no checkpoint waits for ever for a log that nobody syncs', () => {
+  const { shard, files } = open();
+  const names = files.list(SHARD_DIRECTORY);
+  shard.control.raise(HEALTH_CLOSED);
+  assert.throws(
+    () => shard.checkpoint(),
+    (error: { code?: string }) => error.code === 'ERR_HOLDFAST_CLOSED',
   );
   assert.equal(files.list(SHARD_DIRECTORY), names);
   assert.is(pinned(shard), 0);
