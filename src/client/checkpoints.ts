@@ -3,6 +3,7 @@ import type { CheckpointOrder } from '../shard/checkpoint-order.js';
 import type { Control } from '../memory/control.js';
 import type { SavedCheckpoint } from '../shard/checkpoint-order.js';
 import type { ShardConfig } from '../shard/shard.js';
+import { LeaseStoreError } from '../errors.js';
 import { closedError } from './dispatcher.js';
 import type { MaintenancePool } from './maintenance-pool.js';
 
@@ -21,6 +22,7 @@ export class Checkpoints {
   readonly #controls: readonly Control[];
   readonly #row: number;
   readonly #walBytesMin: number;
+  readonly #onDamage: (error: LeaseStoreError) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #retryAtMs: number[];
   readonly #failures: number[];
@@ -29,18 +31,21 @@ export class Checkpoints {
   #busy = 0;
   #closed = false;
 
+  /** `onDamage` hears of a commit that was found damaged in memory. */
   constructor(
     pool: MaintenancePool,
     configs: readonly ShardConfig[],
     controls: readonly Control[],
     row: number,
     walBytesMin: number,
+    onDamage: (error: LeaseStoreError) => void,
   ) {
     this.#pool = pool;
     this.#configs = configs;
     this.#controls = controls;
     this.#row = row;
     this.#walBytesMin = walBytesMin;
+    this.#onDamage = onDamage;
     this.#retryAtMs = configs.map(() => 0);
     this.#failures = configs.map(() => 0);
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
@@ -105,6 +110,9 @@ export class Checkpoints {
     this.#queue = run;
     try {
       return await run;
+    } catch (error) {
+      if (error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT') this.#onDamage(error);
+      throw error;
     } finally {
       this.#busy--;
     }

@@ -1,12 +1,15 @@
 import { TOKEN_LEAD } from '../../native-layout/format.js';
 import { keepNewest } from '../checkpoint/files.js';
 import { CheckpointWriter } from '../checkpoint/writer.js';
+import { LeaseStoreError } from '../errors.js';
 import type { FileSystem } from '../io/file-system.js';
 import type { Commit } from '../memory/control.js';
 import type { Slabs } from '../memory/slabs.js';
+import { TreeDamage } from '../tree/check.js';
 import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
 import type { LogOwner } from '../wal/segment.js';
 import { dropSegmentsBelow } from '../wal/settle.js';
+import { checkCommit, NodeSet } from './check.js';
 import { TreeSaver } from './images.js';
 
 /** Checkpoints that are kept: should the newest be damaged, the one before it and its log still tell everything. */
@@ -19,8 +22,11 @@ export interface SavedCheckpoint {
 }
 
 /**
- * Streams a pinned commit into a new checkpoint file and publishes it, then removes what the two newest checkpoints do
- * not need. `untilDurable` waits until the log is on the disk up to the commit: a checkpoint must not be ahead of it.
+ * Checks a pinned commit, streams it into a new checkpoint file and publishes that, then removes what the two newest
+ * checkpoints do not need. `untilDurable` waits until the log is on the disk up to the commit: a checkpoint must not be
+ * ahead of it.
+ *
+ * @throws LeaseStoreError ERR_HOLDFAST_CORRUPT if the commit does not hold together; nothing was written or removed
  */
 export function saveCheckpoint(
   files: FileSystem,
@@ -46,6 +52,7 @@ export function writeCheckpoint(
   commit: Commit,
   untilDurable: (lsn: number) => void,
 ): SavedCheckpoint {
+  expectWhole(directory, slabs, commit);
   const writer = CheckpointWriter.create(files, directory, {
     ...owner,
     nodeBytes: slabs.nodeBytes,
@@ -70,5 +77,22 @@ export function writeCheckpoint(
   } catch (error) {
     writer.abort();
     throw error;
+  }
+}
+
+/**
+ * A checkpoint takes the place of the log behind it. Were it made of damaged memory, in two checkpoints' time nothing
+ * would be left from which the damage could be undone.
+ */
+function expectWhole(directory: string, slabs: Slabs, commit: Commit): void {
+  try {
+    checkCommit(slabs, commit, new NodeSet(slabs.capacity).add);
+  } catch (cause) {
+    if (!(cause instanceof TreeDamage)) throw cause;
+    throw new LeaseStoreError(
+      'ERR_HOLDFAST_CORRUPT',
+      `the leases that a checkpoint in ${directory} was to hold are damaged in memory (${cause.message}); the files are as they were: close the store and open it again, that recovers it from the disk`,
+      { cause },
+    );
   }
 }

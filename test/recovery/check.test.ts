@@ -1,14 +1,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { OWNER_REF } from '../../native-layout/lease-record.js';
+import { CheckpointWriter } from '../../src/checkpoint/writer.js';
+import type { FileSystem } from '../../src/io/file-system.js';
 import { Key, KeyEncoder } from '../../src/key.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
 import { checkCommit, NodeSet } from '../../src/recovery/check.js';
-import { saveCheckpoint } from '../../src/recovery/save.js';
+import { TreeSaver } from '../../src/recovery/images.js';
 import { startLog } from '../../src/recovery/new-shard.js';
 import { LeaseTable } from '../../src/table/lease-table.js';
 import { nameKey, putName, refKey } from '../../src/tree/names.js';
+import type { LogOwner } from '../../src/wal/segment.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { HandClock, makeShardDirectory, SHARD_DIRECTORY, ShardDriver, STORE_ID } from '../support/shard-driver.js';
 import { uuid } from '../support/tree-keys.js';
@@ -141,14 +144,24 @@ for (const [name, { harm, found }] of Object.entries(DAMAGES)) {
   });
 }
 
+/** A checkpoint of which every checksum is right, such as none that is checked before it is written. */
+function writeUnchecked(files: FileSystem, owner: LogOwner, { slabs, table }: Sample): void {
+  const meta = { ...owner, nodeBytes: NODE_BYTES, cutLsn: 60, commit: 1, storeMs: 1000, tokenCeiling: 60 };
+  const writer = CheckpointWriter.create(files, SHARD_DIRECTORY, meta);
+  const saver = new TreeSaver(slabs, (head, tail) => writer.append(head, tail));
+  const { leases, owners, names } = table;
+  const trees = [leases, owners, names.tree];
+  writer.finish(trees.map(({ kind, root, count }) => ({ root: saver.save(kind, root), entries: count })));
+  writer.publish();
+}
+
 test('a checkpoint whose trees contradict each other is refused, and nothing is changed', () => {
   const trees = sample(texts.slice(0, 60));
   DAMAGES['a lease that says another owner'].harm(trees);
   const files = new FaultFileSystem();
   makeShardDirectory(files);
   const owner = { shard: 0, storeId: STORE_ID };
-  const commit = { commit: 1, lsn: 60, storeMs: 1000, token: 60, ...trees.table.roots };
-  saveCheckpoint(files, SHARD_DIRECTORY, owner, trees.slabs, commit, () => {});
+  writeUnchecked(files, owner, trees);
   startLog(files, SHARD_DIRECTORY, owner, 60, 1000);
   const before = files.digest();
   assert.throws(

@@ -1,10 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TOKEN_LEAD } from '../../native-layout/format.js';
+import { COUNT } from '../../native-layout/node.js';
 import { listCheckpoints } from '../../src/checkpoint/files.js';
 import { openCheckpoint } from '../../src/checkpoint/reader.js';
 import { AT } from '../../src/metrics/counters.js';
 import { type SavedCheckpoint, saveCheckpoint } from '../../src/recovery/save.js';
+import { Node } from '../../src/tree/node.js';
 import { scaled, seed } from '../support/env.js';
 import { CrashError, type Fault, FaultFileSystem } from '../support/fault-file-system.js';
 import { HandClock, SHARD_DIRECTORY, ShardDriver, STORE_ID } from '../support/shard-driver.js';
@@ -76,6 +78,24 @@ test('a checkpoint that fails at any step leaves the directory as it was', () =>
   };
   assert.throws(() => save(driver, files, givesUp), /not durable/);
   assert.equal(files.list(SHARD_DIRECTORY), names);
+});
+
+test('no checkpoint is made of a commit that does not hold together, whichever of its nodes is damaged', () => {
+  const { driver, files } = shard();
+  const names = files.list(SHARD_DIRECTORY);
+  const { slabs } = driver;
+  const root = new Node(slabs);
+  for (const id of [driver.published.leases, driver.published.owners, driver.published.names]) {
+    const { words, at } = root.open(id);
+    words[at + COUNT]--;
+    assert.throws(
+      () => save(driver, files, () => {}),
+      (error: { code?: string }) => error.code === 'ERR_HOLDFAST_CORRUPT',
+    );
+    assert.equal(files.list(SHARD_DIRECTORY), names);
+    words[at + COUNT]++;
+  }
+  save(driver, files, () => {});
 });
 
 test('a power cut at any step of a checkpoint and of the removal of what it replaces costs nothing', () => {

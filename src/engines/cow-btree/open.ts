@@ -67,6 +67,10 @@ async function openLocked<V>(
   const spins = spinMs(options.waitStrategy, manifest.shards, cores) > 0;
   const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax, spins);
   const fence = new Fence(controls);
+  const onDamage = (error: LeaseStoreError) => {
+    fence.shut(error);
+    dispatcher.refuse(error);
+  };
   const shards = new ShardPool(configs, controls, {
     onDeath: (shard, cause) => dispatcher.failShard(shard, diedError(shard, cause)),
     onRestart: (shard) => {
@@ -80,10 +84,7 @@ async function openLocked<V>(
     onDown: (shard, error) => {
       controls[shard].clear(HEALTH_DISK_FULL);
       controls[shard].raise(HEALTH_DOWN);
-      if (error.code === 'ERR_HOLDFAST_CORRUPT') {
-        fence.shut(error);
-        dispatcher.refuse(error);
-      }
+      if (error.code === 'ERR_HOLDFAST_CORRUPT') onDamage(error);
       dispatcher.dropShard(shard, error);
     },
   });
@@ -98,7 +99,15 @@ async function openLocked<V>(
     const maintenanceRow = claimRow(controls);
     const logs = controls.map((control, i) => ({ control, directory: configs[i].directory }));
     const maintenance = new MaintenancePool(memory.bell, options.syncIntervalMs, logs);
-    const checkpoints = new Checkpoints(maintenance, configs, controls, maintenanceRow, options.checkpointWalBytesMin);
+    const { checkpointWalBytesMin } = options;
+    const checkpoints = new Checkpoints(
+      maintenance,
+      configs,
+      controls,
+      maintenanceRow,
+      checkpointWalBytesMin,
+      onDamage,
+    );
     return new CowBtreeStore<V>({
       options,
       manifest,

@@ -2,10 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { COUNT } from '../../../native-layout/node.js';
 import { type CowBtreeStore, type Grant, LeaseStoreError, openStore } from '../../../src/index.js';
-import { Control, readCommit } from '../../../src/memory/control.js';
-import { Slabs } from '../../../src/memory/slabs.js';
+import { damageLeases } from '../../support/damage.js';
 import { long, scaled, seed, temporaryDirectory } from '../../support/env.js';
 import { Random } from '../../support/tree-random.js';
 
@@ -223,12 +221,7 @@ test('memory that a dead thread left damaged is fenced off; the disk has it all'
   const acquired = await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
   assert.ok(acquired.ok);
   const snapshot = store.snapshot();
-  const { shards, port } = store.handle();
-  port.close();
-  const control = new Control(shards[0].control);
-  const { leases } = readCommit(control, control.current);
-  const memory = new Slabs(shards[0].slabs);
-  memory.words[0][(leases & memory.mask) * memory.nodeWords + COUNT] = 7;
+  damageLeases(store);
   await kill(0);
   await until(() => !store.health().ok);
   assert.equal(store.health().shards[0].degraded, ['down']);
@@ -252,14 +245,8 @@ test('damage found in one shard stops writes on all of them', async () => {
   const keys = Array.from({ length: 40 }, (_, i) => ({ type: 'chat', id: `${i}` }));
   for (const key of keys) await store.acquire(key, { owner: 'node-1', ttlMs: TTL_MS });
   await store.flush();
-  const { shards, port } = store.handle();
-  port.close();
-  // Whichever the thread was of.
-  for (const shard of shards) {
-    const control = new Control(shard.control);
-    const memory = new Slabs(shard.slabs);
-    memory.words[0][(readCommit(control, control.current).leases & memory.mask) * memory.nodeWords + COUNT] = 7;
-  }
+  // Whichever the thread is of.
+  damageLeases(store);
   await kill(0);
   await until(() => isFenced(store));
   const calls = keys.map((key) => store.acquire(key, { owner: 'node-2', ttlMs: TTL_MS }).catch(({ code }) => code));
