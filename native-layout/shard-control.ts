@@ -186,6 +186,7 @@ export const HEALTH_CHECKPOINT_FAILING = 4;
 export const HEALTH_CLOCK_CLAMPED = 8;
 export const HEALTH_CLOSED = 16;
 export const HEALTH_DOWN = 32;
+export const HEALTH_DAMAGED = 64;
 
 /** A fresh block: zeros but for its name. */
 export function createControl(shard: number, nodeBytes: number): SharedArrayBuffer {

@@ -69,7 +69,7 @@ export function readManifest(files: FileSystem, directory: string): Manifest | u
     throw new LeaseStoreError(
       'ERR_HOLDFAST_FORMAT',
       `${directory} is not a holdfast store: it has no ${MANIFEST_FILE}, but holds ${foreign}; ` +
-        'give a directory that is empty or does not exist yet, or restore the manifest from a backup',
+        'give a directory that is empty or does not exist yet; if it was a store, "holdfast salvage" takes what is left of it',
     );
   }
   return decode(readSealed(files, path), path);

@@ -22,7 +22,7 @@ export class Checkpoints {
   readonly #controls: readonly Control[];
   readonly #row: number;
   readonly #walBytesMin: number;
-  readonly #onDamage: (error: LeaseStoreError) => void;
+  readonly #onDamage: (shard: number, error: LeaseStoreError) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #retryAtMs: number[];
   readonly #failures: number[];
@@ -38,7 +38,7 @@ export class Checkpoints {
     controls: readonly Control[],
     row: number,
     walBytesMin: number,
-    onDamage: (error: LeaseStoreError) => void,
+    onDamage: (shard: number, error: LeaseStoreError) => void,
   ) {
     this.#pool = pool;
     this.#configs = configs;
@@ -111,7 +111,9 @@ export class Checkpoints {
     try {
       return await run;
     } catch (error) {
-      if (error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT') this.#onDamage(error);
+      if (error instanceof LeaseStoreError && error.code === 'ERR_HOLDFAST_CORRUPT') {
+        this.#onDamage(order.shard, error);
+      }
       throw error;
     } finally {
       this.#busy--;

@@ -8,11 +8,13 @@ import { AT } from './counters.js';
  *
  * - `sync-failed`: a sync of its log failed, so it takes no writes until the store is opened again
  * - `down`: its thread died and was not replaced; the same
+ * - `damaged`: its memory was found damaged; the whole store answers nothing more until it is opened again
  * - `disk-full`: writes fail until there is room; they then go on by themselves
  * - `checkpoint-failing`: the last checkpoint failed; the log grows until one succeeds
- * - `clock-clamped`: at opening the wall clock stood behind the store's time, which went on from where it was
+ * - `clock-clamped`: at opening the wall clock stood more than a second behind the store's time, which went on from where
+ *   it was; stays until the store is opened again
  */
-export type Degradation = 'sync-failed' | 'down' | 'disk-full' | 'checkpoint-failing' | 'clock-clamped';
+export type Degradation = 'sync-failed' | 'down' | 'damaged' | 'disk-full' | 'checkpoint-failing' | 'clock-clamped';
 
 export interface ShardHealth {
   readonly shard: number;
@@ -43,6 +45,7 @@ export interface HealthEvent {
 const FLAGS: readonly (readonly [flag: number, degradation: Degradation])[] = [
   [layout.HEALTH_SYNC_FAILED, 'sync-failed'],
   [layout.HEALTH_DOWN, 'down'],
+  [layout.HEALTH_DAMAGED, 'damaged'],
   [layout.HEALTH_DISK_FULL, 'disk-full'],
   [layout.HEALTH_CHECKPOINT_FAILING, 'checkpoint-failing'],
   [layout.HEALTH_CLOCK_CLAMPED, 'clock-clamped'],

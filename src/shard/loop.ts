@@ -48,12 +48,17 @@ export async function runLoop(p: LoopParts): Promise<void> {
     else if (p.writer.stuck) {
       p.waiter.rest(stuckLookMs);
       stuckLookMs = Math.min(stuckLookMs * 2, STUCK_LOOK_MS_MAX);
-    } else if (!p.waiter.spin()) sleep(p);
+    } else if (!p.waiter.spin()) rest(p);
   }
 }
 
-/** Sleeps until a request comes or something falls due. */
-function sleep(p: LoopParts): void {
+/** Nothing came while it spun: sleeps until a request comes or something falls due. */
+function rest(p: LoopParts): void {
+  // Its spin was as long as an idle sleep.
+  if (!p.waiter.parks) {
+    if (p.log.unmarked) markQuietly(p);
+    return;
+  }
   const dueMs = p.writer.nextDueMs - p.nowMs();
   const timeoutMs = Math.min(Math.max(dueMs, 1), p.log.unmarked ? IDLE_MARK_MS : Number.POSITIVE_INFINITY);
   const sleptFrom = p.nowMs();

@@ -110,7 +110,7 @@ export class ShardWriter {
 
   /** Store time at which housekeeping has something to do again. */
   get nextDueMs(): number {
-    if (this.#p.log.refusal !== undefined) return Number.POSITIVE_INFINITY;
+    if (this.#p.log.refusal !== undefined || this.#closed) return Number.POSITIVE_INFINITY;
     return Math.min(this.#sweep.dueMs, this.#repack.dueMs);
   }
 
@@ -210,7 +210,12 @@ export class ShardWriter {
 
   /** Readers hold all memory, perhaps for ever, and a store that is being closed waits only for so long. */
   get #hopeless(): boolean {
-    return this.#memory.starvedMs >= CLOSE_PATIENCE_MS && (this.#p.control.health & HEALTH_CLOSED) !== 0;
+    return this.#memory.starvedMs >= CLOSE_PATIENCE_MS && this.#closed;
+  }
+
+  /** Whether the store is being closed, or fenced off because memory is damaged: nothing is done that nobody asked for. */
+  get #closed(): boolean {
+    return (this.#p.control.health & HEALTH_CLOSED) !== 0;
   }
 
   #takeRequests(): number {
@@ -282,8 +287,9 @@ export class ShardWriter {
   /** A slice of work that no request of this group asked for. Answers whether there was any. */
   #keepHouse(taken: number): boolean {
     if (this.#p.log.refusal !== undefined) return false;
+    const closed = this.#closed;
     let worked = false;
-    if (this.#sweep.due(this.#nowMs) && this.#canTakeMore) {
+    if (!closed && this.#sweep.due(this.#nowMs) && this.#canTakeMore) {
       worked = this.#sweep.slice(this.#nowMs, this.#roomForRemovals, this.#grants.expire);
     }
     if (this.#ownerReleases.pending && this.#canTakeMore && this.#p.completions.roomy) {
@@ -291,7 +297,7 @@ export class ShardWriter {
       worked = true;
     }
     if (taken > 0) this.#repack.makeWay(this.#nowMs);
-    if (this.#nowMs >= this.#repack.dueMs) worked = this.#repack.slice() || worked;
+    if (!closed && this.#nowMs >= this.#repack.dueMs) worked = this.#repack.slice() || worked;
     return worked;
   }
 

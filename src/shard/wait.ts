@@ -6,6 +6,9 @@ import type { WaitStrategy } from '../options.js';
 /** Longer than the gaps of a client that awaits each call, and than those of 10,000 calls a second. */
 const ADAPTIVE_SPIN_MS = 0.2;
 
+/** Even a shard that never sleeps ends its spin after so long, to see what there is to do for one that is idle. */
+const SPIN_MS_MAX = 250;
+
 /** Looks at the ring between two looks at the clock. */
 const LOOKS = 200;
 
@@ -36,10 +39,15 @@ export class Waiter {
     this.#nowMs = nowMs;
   }
 
+  /** Whether it sleeps once its spin is over. */
+  get parks(): boolean {
+    return Number.isFinite(this.#spinMs);
+  }
+
   /** Answers `true` as soon as there is something to do, `false` when the spin is over. */
   spin(): boolean {
     if (this.#spinMs === 0) return this.#called;
-    const end = this.#nowMs() + this.#spinMs;
+    const end = this.#nowMs() + Math.min(this.#spinMs, SPIN_MS_MAX);
     do {
       for (let i = 0; i < LOOKS; i++) if (this.#requests.ready) return true;
       if (this.#called) return true;

@@ -44,6 +44,7 @@ test('a healthy store has nothing to tell', () => {
 for (const [flag, degradation] of [
   [layout.HEALTH_SYNC_FAILED, 'sync-failed'],
   [layout.HEALTH_DOWN, 'down'],
+  [layout.HEALTH_DAMAGED, 'damaged'],
   [layout.HEALTH_DISK_FULL, 'disk-full'],
   [layout.HEALTH_CHECKPOINT_FAILING, 'checkpoint-failing'],
   [layout.HEALTH_CLOCK_CLAMPED, 'clock-clamped'],

@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as mail from '../../native-layout/mailbox.js';
 import { TICK_MS } from '../../native-layout/lease-record.js';
+import { HEALTH_CLOSED } from '../../native-layout/shard-control.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { type DriverOptions, HandClock, ShardDriver } from '../support/shard-driver.js';
 import { Random } from '../support/tree-random.js';
@@ -53,6 +54,19 @@ test('10,000 leases that expire at once go in slices, and requests are taken in 
   } while (shard.published.leaseCount > 1 && groups < 200);
   assert.is(shard.leases().size, 1);
   assert.ok(groups > 5 && groups < 200, `${groups} groups`);
+});
+
+test('a store that is being closed, or fenced off, is not swept: nothing is logged that nobody asked for', () => {
+  const { shard, clock } = open();
+  shard.answer(shard.acquire('chat/1', 'n1', 1000));
+  clock.advance(60_000);
+  shard.control.raise(HEALTH_CLOSED);
+  const { lsn } = shard.published;
+  assert.not(shard.step(), 'and the shard may sleep');
+  assert.is(shard.published.lsn, lsn);
+  shard.control.clear(HEALTH_CLOSED);
+  shard.settle();
+  assert.is(shard.leases().size, 0);
 });
 
 test('renewals leave bounds behind that the sweep raises, without removing anything or writing a record', () => {

@@ -31,4 +31,14 @@ for (const rings of [0, 2 ** 31 - 1, 2 ** 32 - 1]) {
   });
 }
 
+test('a shard that never sleeps ends its spin all the same when it is idle', () => {
+  const control = new Control(createControl(0, 4096));
+  const now = () => performance.now();
+  const waiter = new Waiter(control, new RingReader(createRing(1024)), Number.POSITIVE_INFINITY, now, () => false);
+  const from = now();
+  assert.not(waiter.spin());
+  assert.ok(now() - from >= 250);
+  assert.not(waiter.parks);
+});
+
 test.run();

@@ -1,4 +1,4 @@
-import { HEALTH_CLOSED } from '../../../native-layout/shard-control.js';
+import { HEALTH_CLOSED, HEALTH_DAMAGED } from '../../../native-layout/shard-control.js';
 import type { LeaseStoreError } from '../../errors.js';
 import type { Control } from '../../memory/control.js';
 
@@ -15,8 +15,10 @@ export class Fence {
     return this.#damage !== undefined;
   }
 
-  shut(damage: LeaseStoreError): void {
+  /** `shard`: the one whose memory it is. */
+  shut(shard: number, damage: LeaseStoreError): void {
     this.#damage ??= damage;
+    this.#controls[shard].raise(HEALTH_DAMAGED);
     // Threads that are attached go by this.
     for (const control of this.#controls) control.raise(HEALTH_CLOSED);
   }

@@ -1,3 +1,4 @@
+import { SHARDS_MAX } from '../../../native-layout/format.js';
 import { HEALTH_CLOCK_CLAMPED, HEALTH_DISK_FULL, HEALTH_DOWN } from '../../../native-layout/shard-control.js';
 import { Checkpoints } from '../../client/checkpoints.js';
 import { Dispatcher } from '../../client/dispatcher.js';
@@ -36,7 +37,7 @@ export async function openCowBtree<V>(options: ResolvedOptions): Promise<CowBtre
   const lock = await lockDirectory(options.directory);
   try {
     const cores = availableCores();
-    const known = openManifest(files, options, Math.max(1, cores - 1));
+    const known = openManifest(files, options, Math.min(Math.max(1, cores - 1), SHARDS_MAX));
     const manifest = await withShards(known, options);
     return await openLocked<V>(files, options, manifest, lock, cores);
   } catch (error) {
@@ -67,8 +68,8 @@ async function openLocked<V>(
   const spins = spinMs(options.waitStrategy, manifest.shards, cores) > 0;
   const dispatcher = new Dispatcher(mailboxes, bell, clock, options.pendingMax, spins);
   const fence = new Fence(controls);
-  const onDamage = (error: LeaseStoreError) => {
-    fence.shut(error);
+  const onDamage = (shard: number, error: LeaseStoreError) => {
+    fence.shut(shard, error);
     dispatcher.refuse(error);
   };
   const shards = new ShardPool(configs, controls, {
@@ -84,7 +85,7 @@ async function openLocked<V>(
     onDown: (shard, error) => {
       controls[shard].clear(HEALTH_DISK_FULL);
       controls[shard].raise(HEALTH_DOWN);
-      if (error.code === 'ERR_HOLDFAST_CORRUPT') onDamage(error);
+      if (error.code === 'ERR_HOLDFAST_CORRUPT') onDamage(shard, error);
       dispatcher.dropShard(shard, error);
     },
   });

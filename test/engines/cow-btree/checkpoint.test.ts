@@ -31,7 +31,7 @@ test('what is damaged in memory takes no place of what is whole on the disk', as
   damageLeases(store);
   await rejects(() => store.checkpoint(), 'ERR_HOLDFAST_CORRUPT', /open it again/);
   assert.equal(readdirSync(shard), names);
-  assert.equal(store.health().shards[0].degraded, ['checkpoint-failing']);
+  assert.equal(store.health().shards[0].degraded, ['damaged', 'checkpoint-failing']);
   assert.throws(() => store.get(keys[0]), /open it again/);
   await rejects(() => store.acquire(key('new'), { owner: 'node-1', ttlMs: LONG_MS }), 'ERR_HOLDFAST_CORRUPT');
   await store.close();

@@ -224,7 +224,7 @@ test('memory that a dead thread left damaged is fenced off; the disk has it all'
   damageLeases(store);
   await kill(0);
   await until(() => !store.health().ok);
-  assert.equal(store.health().shards[0].degraded, ['down']);
+  assert.equal(store.health().shards[0].degraded, ['down', 'damaged']);
   const isCorrupt = (error: LeaseStoreError) =>
     error.code === 'ERR_HOLDFAST_CORRUPT' && /open it again/.test(error.message);
   assert.throws(() => store.get(key), isCorrupt);
