@@ -58,9 +58,11 @@ export function readmeComparison(result: BenchResult | undefined): string {
   }
   const figures = new Figures(result);
   const engines = figures.engines.filter((engine) => engine !== CONTROL);
+  const rows = COLUMNS.map(({ title, of }) => [title, ...engines.map((engine) => of(figures, engine))]);
   const everything = table(
     ['', ...engines.map((engine) => `\`${engine}\``)],
-    COLUMNS.map(({ title, of }) => [title, ...engines.map((engine) => of(figures, engine))]),
+    // What nobody was asked for is no row.
+    rows.filter(([, ...cells]) => cells.some((cell) => cell !== '–')),
   );
   const where = `${circumstances(result)} Durability \`'written'\` unless it says otherwise.`;
   return [rfc(result), where, everything, modes(result)].join('\n\n');
