@@ -27,6 +27,6 @@ export const SWEEPS: Readonly<Record<string, Sweep>> = {
   },
   'batch-size': {
     workloads: ['renew-batch'],
-    values: [1, 10, 100, 1000, 10_000].map((batch) => ({ setting: `${batch}`, batch })),
+    values: [1, 10, 100, 1000, 10_000, 100_000].map((batch) => ({ setting: `${batch}`, batch })),
   },
 };

@@ -86,11 +86,14 @@ export interface LeaseSnapshot<V> extends LeaseReads<V>, Disposable {
 export interface LeaseWrites<V> {
   /** Grants a key that nobody else holds, with a new token, for `ttlMs` from now. To its own holder it is granted afresh. */
   acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>>;
-  /** As many acquires behind one promise; answers in order, and one that fails takes no other with it. */
+  /**
+   * As many acquires behind one promise; answers in order, and one that fails takes no other with it. Those of one key are
+   * carried out in order, others in any.
+   */
   acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]>;
   /** Moves the deadline to `ttlMs` from now. Takes a lease as it was handed out, or its key and token. */
   renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed>;
-  /** As many renewals behind one promise; answers in order. */
+  /** As many renewals behind one promise; answers in order. Those of one key are carried out in order, others in any. */
   renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]>;
   /** Gives a lease up before its deadline. */
   release(grant: Grant, options?: WriteOptions): Promise<Released>;

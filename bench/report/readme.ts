@@ -40,6 +40,7 @@ const COLUMNS: readonly Column[] = [
   },
   { title: 'renewals/s, 256 in flight', of: plain('renew-256', 'rate') },
   { title: 'renewals/s, 1,000 a call', of: plain('renew-batch', 'rate') },
+  { title: "renewals/s, a node's leases in one call", of: plain('renew-node', 'rate') },
   { title: "awaited renew `'synced'`, µs: P50", of: plain('renew-1', 'p50', 'synced') },
   { title: "renewals/s `'synced'`, 256 in flight", of: plain('renew-256', 'rate', 'synced') },
   { title: 'get, µs: P95', of: plain('get', 'p95') },

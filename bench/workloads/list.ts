@@ -7,7 +7,7 @@ import { mixed } from './mixed.js';
 import { paced, unpaced } from './profiles.js';
 import { count, get, page, scan, views, wholeNode, wholeType } from './read.js';
 import { recovery, recoveryFromCheckpoint } from './recovery.js';
-import { renewAwaited, renewBatched, renewPipelined } from './renew.js';
+import { renewAwaited, renewBatched, renewNode, renewPipelined } from './renew.js';
 import { stalls } from './stalls.js';
 import type { SoloWorkload, Workload } from './workload.js';
 
@@ -16,6 +16,7 @@ export const SHARED: readonly Workload[] = [
   renewAwaited,
   renewPipelined,
   renewBatched,
+  renewNode,
   get,
   page,
   scan,
@@ -42,7 +43,7 @@ export const SOLO: readonly SoloWorkload[] = [
 
 /** What a quick run looks at, unless it is told what to. */
 export const QUICK: readonly string[] = [
-  ...[renewAwaited, renewPipelined, renewBatched, get, scan, wholeType, wholeNode, count],
+  ...[renewAwaited, renewPipelined, renewBatched, renewNode, get, scan, wholeType, wholeNode, count],
   ...[recovery, control],
 ].map(({ name }) => name);
 

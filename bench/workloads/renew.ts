@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks';
 import type { Extent } from '../reporter.js';
+import { NODES } from '../../src/cli/demo/workload.js';
 import { awaited, pipelined } from './drive.js';
 import { type Bench, type Workload, warmUp } from './workload.js';
 
@@ -40,6 +42,30 @@ export const renewBatched: Workload = {
     bench.report('rate', await batches(bench, bench.extent(8_000_000, 4)), 'op/s');
   },
 };
+
+export const renewNode: Workload = {
+  name: 'renew-node',
+  about: 'every lease of a node in one call, as it renews what it holds with each heartbeat; the nodes take turns',
+  synced: true,
+  async run(bench) {
+    const nodes = NODES.map((node) => bench.placesOf(node));
+    await heartbeats(bench, nodes, warmUp(bench));
+    bench.report('rate', await heartbeats(bench, nodes, bench.extent(8_000_000, 4)), 'op/s');
+  },
+};
+
+/** Renewals a second. */
+async function heartbeats({ subject }: Bench, nodes: readonly Uint32Array[], extent: Extent): Promise<number> {
+  const startedMs = performance.now();
+  const endMs = startedMs + extent.seconds * 1000;
+  let done = 0;
+  for (let beat = 0; done < extent.operations && performance.now() < endMs; beat++) {
+    const places = nodes[beat % nodes.length];
+    await subject.renewMany(places, 0, places.length);
+    done += places.length;
+  }
+  return (done / (performance.now() - startedMs)) * 1000;
+}
 
 function batches(bench: Bench, extent: Extent): Promise<number> {
   const { subject, order, job } = bench;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
+import { nodeOf } from '../../src/cli/demo/workload.js';
 import { type Job, tellParent } from '../job.js';
 import { type Extent, Reporter } from '../reporter.js';
 import type { OpenSubject, Sample, Subject } from '../subject.js';
@@ -17,6 +18,12 @@ export class Bench extends Reporter {
     this.order = order;
     this.#sample = sample;
     subject.hold(sample);
+  }
+
+  /** Where in the sample the leases of a node are, in the order in which it was granted them. */
+  placesOf(node: string): Uint32Array {
+    const { actors } = this.#sample;
+    return Uint32Array.from(actors.keys()).filter((place) => nodeOf(actors[place]) === node);
   }
 
   /** Lets the subject hold these places of the sample alone, in this order, with keys as a request brings them. */

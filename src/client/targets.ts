@@ -34,22 +34,27 @@ export class Single<R> implements Target {
   }
 }
 
-/** Many operations behind one promise; each has a result of its own, in order. */
+/** Many operations that one call waits for; each has a result of its own, in order. */
 export class Batch<R> implements Target {
   readonly results: (R | Failed)[];
-  readonly promise: Promise<(R | Failed)[]>;
   readonly #read: Read<R>;
   #left: number;
-  #resolve: (results: (R | Failed)[]) => void = () => {};
+  #enoughLeft = -1;
+  #resolve: () => void = () => {};
 
   constructor(size: number, read: Read<R>) {
     this.results = new Array(size);
     this.#left = size;
     this.#read = read;
-    this.promise = new Promise((resolve) => {
+  }
+
+  /** Resolves once at most `left` operations have no result. Only one may wait at a time. */
+  untilLeft(left: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#enoughLeft = left;
       this.#resolve = resolve;
+      if (this.#left <= left) resolve();
     });
-    if (size === 0) this.#resolve(this.results);
   }
 
   complete(completion: Completion, index: number): void {
@@ -63,7 +68,7 @@ export class Batch<R> implements Target {
 
   #put(index: number, result: R | Failed): void {
     this.results[index] = result;
-    if (--this.#left === 0) this.#resolve(this.results);
+    if (--this.#left === this.#enoughLeft) this.#resolve();
   }
 }
 

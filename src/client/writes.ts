@@ -33,10 +33,13 @@ import { closedError, type Dispatcher } from './dispatcher.js';
 import { Prepared } from './prepared.js';
 import { Outgoing } from './request-writer.js';
 import type { Router } from './router.js';
-import { type Asked, Batch, failedWith, readAcquired, readReleased, readRenewed, Single } from './targets.js';
+import { type Asked, Batch, type Read, readAcquired, readReleased, readRenewed, Single } from './targets.js';
 
-/** Operations of a batch that are under way at a time: enough to keep every shard busy, few enough to stay in cache. */
-const WINDOW = 8192;
+/** Operations of a batch that are sent together; two such pieces under way keep every shard busy, and stay in cache. */
+const PIECE = 4096;
+
+/** Leases of an import that are taken from the caller at a time. */
+const IMPORT_SLICE = 2 * PIECE;
 
 /** The writing half of a store: checks arguments, routes keys to shards, and hands requests to the mailboxes. */
 export class Writes<V> implements LeaseWrites<V> {
@@ -78,10 +81,13 @@ export class Writes<V> implements LeaseWrites<V> {
       const out = this.#addressed(mail.OP_ACQUIRE, key, `${field}.key`, durability);
       out.owner = this.#encoder.owner(owner, `${field}.owner`);
       out.ttlMs = ttlMs;
-      prepared.add(out.withValue(encoded), this.#shard);
+      prepared.add(out.withValue(encoded), this.#key, this.#shard);
       return { key: this.#encoder.actor, owner: owner as string, value: encoded };
     });
-    return this.#sendAll(prepared, (completion, i) => readAcquired(completion, asked[i], this.#codec));
+    // New keys in longer runs would leave leaves half full behind them.
+    return this.#sendAll(prepared, prepared.order(PIECE), (completion, i) =>
+      readAcquired(completion, asked[i], this.#codec),
+    );
   }
 
   /** Not `async`, for an `async` function that returns a promise puts another one and three turns of microtasks around it. */
@@ -112,7 +118,7 @@ export class Writes<V> implements LeaseWrites<V> {
         this.#prepareRenew(prepared, request, `requests[${i}]`, `requests[${i}].key`, durability);
       }
     }
-    return this.#sendAll(prepared, readRenewed);
+    return this.#sendAll(prepared, prepared.order(prepared.size), readRenewed);
   }
 
   #prepareRenew(
@@ -125,7 +131,7 @@ export class Writes<V> implements LeaseWrites<V> {
     const { key, token, ttlMs } = checkRenewRequest(request, field);
     const out = this.#addressed(mail.OP_RENEW, key, keyField, durability);
     out.token = token;
-    prepared.add(withTtl(out, ttlMs), this.#shard);
+    prepared.add(withTtl(out, ttlMs), this.#key, this.#shard);
   }
 
   async release(grant: Grant, options?: WriteOptions): Promise<Released> {
@@ -147,7 +153,7 @@ export class Writes<V> implements LeaseWrites<V> {
     let imported = 0;
     let seen = 0;
     try {
-      for await (const window of leaseSlices(leases, WINDOW)) {
+      for await (const window of leaseSlices(leases, IMPORT_SLICE)) {
         const results = await this.#importWindow(window, seen);
         seen += window.length;
         for (const result of results) if (result === true) imported++;
@@ -181,9 +187,10 @@ export class Writes<V> implements LeaseWrites<V> {
       out.expiresAtMs = expiresAtMs;
       out.ttlMs = ttlMs;
       out.renewals = renewals;
-      prepared.add(out.withValue(encoded), this.#shard);
+      prepared.add(out.withValue(encoded), this.#key, this.#shard);
     }
-    return this.#sendAll(prepared, (completion) => completion.status === mail.STATUS_OK);
+    // What was exported is in the order of the tree, which packs best.
+    return this.#sendAll(prepared, prepared.order(1), (completion) => completion.status === mail.STATUS_OK);
   }
 
   /**
@@ -209,24 +216,27 @@ export class Writes<V> implements LeaseWrites<V> {
     return single.promise;
   }
 
-  /** Sends a batch window by window, so that one call of any size leaves the mailboxes room. */
-  async #sendAll<R>(prepared: Prepared, read: (completion: Completion, index: number) => R): Promise<(R | Failed)[]> {
-    const results: (R | Failed)[] = [];
-    for (let from = 0; from < prepared.size; from += WINDOW) {
-      if (from > 0 && this.#dispatcher.isClosed) {
-        // What was sent before has its results; the rest fails by itself.
-        for (let i = from; i < prepared.size; i++) results.push(failedWith(closedError()));
-        return results;
-      }
-      const count = Math.min(WINDOW, prepared.size - from);
-      const batch = new Batch<R>(count, from === 0 ? read : (completion, i) => read(completion, from + i));
-      for (let i = 0; i < count; i++) this.#dispatcher.postPrepared(prepared, from + i, batch, i);
-      this.#dispatcher.sendAll();
-      const done = await batch.promise;
-      if (count === prepared.size) return done;
-      for (const result of done) results.push(result);
+  /** Sends a batch piece by piece, so that one call of any size leaves the mailboxes room. */
+  async #sendAll<R>(prepared: Prepared, order: Uint32Array, read: Read<R>): Promise<(R | Failed)[]> {
+    const batch = new Batch<R>(prepared.size, read);
+    for (let sent = 0; sent < order.length; ) {
+      this.#sendPiece(prepared, order.subarray(sent, sent + PIECE), batch, sent === 0);
+      sent += PIECE;
+      // While the shards have this piece to do, the next is on its way to them.
+      const unsent = order.length - sent;
+      await batch.untilLeft(unsent > 0 ? unsent + PIECE : 0);
     }
-    return results;
+    return batch.results;
+  }
+
+  #sendPiece<R>(prepared: Prepared, piece: Uint32Array, batch: Batch<R>, first: boolean): void {
+    if (this.#dispatcher.isClosed && !first) {
+      // What was sent before has its results; the rest fails by itself.
+      for (const i of piece) batch.fail(closedError(), i);
+      return;
+    }
+    for (const i of piece) this.#dispatcher.postPrepared(prepared, i, batch, i);
+    this.#dispatcher.sendAll();
   }
 
   async #everyShard(op: number): Promise<void> {
@@ -234,7 +244,7 @@ export class Writes<V> implements LeaseWrites<V> {
   }
 
   /** The same request to each shard; resolves when all have answered. */
-  #askShards<R>(
+  async #askShards<R>(
     op: number,
     owner: Uint8Array | undefined,
     read: (completion: Completion) => R,
@@ -251,7 +261,8 @@ export class Writes<V> implements LeaseWrites<V> {
       }
     }
     this.#dispatcher.sendAll();
-    return batch.promise;
+    await batch.untilLeft(0);
+    return batch.results;
   }
 }
 

@@ -93,6 +93,26 @@ test('a batch that a close cuts off keeps the results of what was sent before', 
   }
 });
 
+test('each result of a batch of any size stands where its request stood', async () => {
+  const { writes, clock, settled } = twoShards();
+  const size = 10_000;
+  const keyOf = (i: number) => ({ type: `t${i % 7}`, id: `${((i * 7919) % size).toString(16)}-${i}` });
+  const acquired = await settled(
+    writes.acquireMany(Array.from({ length: size }, (_, i) => ({ key: keyOf(i), owner: 'n', ttlMs: TTL_MS }))),
+  );
+  const grants = acquired.map((result, i) => {
+    assert.ok(result.ok);
+    assert.equal(result.lease.key, keyOf(i));
+    return { key: result.lease.key, token: result.lease.token, ttlMs: TTL_MS + i };
+  });
+  const nowMs = clock.wallMs();
+  const asked = grants.map((grant, i) => (i % 11 === 0 ? { ...grant, token: grant.token + 1 } : grant));
+  for (const [i, result] of (await settled(writes.renewMany(asked))).entries()) {
+    if (i % 11 === 0) assert.equal(result, { ok: false, reason: 'unknown' });
+    else assert.ok(result.ok && Math.abs(result.expiresAtMs - nowMs - TTL_MS - i) <= 1, `${i}`);
+  }
+});
+
 const died = (): LeaseStoreError => new LeaseStoreError('ERR_HOLDFAST_SHARD_RESTARTED', 'died', { outcome: 'unknown' });
 
 test('of the calls to a shard that dies those fail that it had been sent; the rest wait for the next thread', async () => {
