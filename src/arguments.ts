@@ -7,7 +7,7 @@ import {
   TYPE_BYTES_MAX,
 } from '../native-layout/format.js';
 import { invalidArgument, LeaseStoreError } from './errors.js';
-import { textBytes } from './key.js';
+import { isAsciiName, textBytes } from './key.js';
 import type { Durability, LeaseRange } from './lease.js';
 import { asArgumentError, booleanOf, integerWithin, oneOf, ownFields, unknownName } from './own-fields.js';
 
@@ -332,6 +332,7 @@ export function checkKey(key: unknown, field: string): { readonly type: string; 
 }
 
 export function checkText(text: unknown, field: string, bytesMax: number): string {
+  if (isAsciiName(text, bytesMax)) return text;
   textBytes(text, field, bytesMax);
   return text as string;
 }

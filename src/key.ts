@@ -10,6 +10,22 @@ import { HEAD_BYTES } from '../native-layout/node.js';
 import { describeKind, invalidArgument, LeaseStoreError } from './errors.js';
 import { asArgumentError } from './own-fields.js';
 
+const KEY_ROOM = TREE_KEY_BYTES_MAX + 1 + HEAD_BYTES;
+/** Keys whose bytes are allocated together. */
+const KEYS_TOGETHER = 64;
+let room = new ArrayBuffer(0);
+let roomUsed = 0;
+
+/** Room for a key, out of a larger piece: a range query makes a few keys, and memory of its own for each is dear. */
+function keyBytes(): Uint8Array {
+  if (roomUsed === room.byteLength) {
+    room = new ArrayBuffer(KEYS_TOGETHER * KEY_ROOM);
+    roomUsed = 0;
+  }
+  roomUsed += KEY_ROOM;
+  return new Uint8Array(room, roomUsed - KEY_ROOM, KEY_ROOM);
+}
+
 /**
  * The bytes of one key, filled in place so that a hot path allocates nothing. A key is compared as bytes; one whose
  * last 36 bytes are a canonical UUID also carries those 36 as four big-endian words, which is how leaves store them.
@@ -19,7 +35,7 @@ export class Key {
    * Four zero bytes follow the key, so that a word can be read at any position up to its end. One byte more than the
    * longest key has room, for a bound just behind it.
    */
-  readonly bytes = new Uint8Array(TREE_KEY_BYTES_MAX + 1 + HEAD_BYTES);
+  readonly bytes = keyBytes();
   length = 0;
   /** Where the canonical UUID at the end starts, or -1. */
   uuidAt = -1;
@@ -340,6 +356,16 @@ function remember(map: Map<string, Uint8Array>, name: string, bytes: Uint8Array)
 }
 
 const encoder = new TextEncoder();
+
+/** Whether it is a name as {@link textBytes} takes them, and ASCII, as nearly all are: told without encoding it. */
+export function isAsciiName(text: unknown, bytesMax: number): text is string {
+  if (typeof text !== 'string' || text.length === 0 || text.length > bytesMax) return false;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === 0 || unit > 0x7f) return false;
+  }
+  return true;
+}
 
 /** UTF-8 of a name: a well-formed string without NUL, 1 to `bytesMax` bytes long. */
 export function textBytes(text: unknown, field: string, bytesMax: number): Uint8Array {

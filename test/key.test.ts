@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ID_BYTES_MAX, OWNER_BYTES_MAX, TYPE_BYTES_MAX } from '../native-layout/format.js';
-import { compareKeys, Key, KeyEncoder, putRef, textBytes } from '../src/key.js';
+import { HEAD_BYTES } from '../native-layout/node.js';
+import { compareKeys, isAsciiName, Key, KeyEncoder, putRef, textBytes } from '../src/key.js';
 import { scaled, seed } from './support/env.js';
 import { randomId, uuid } from './support/tree-keys.js';
 import { Random } from './support/tree-random.js';
@@ -110,6 +111,17 @@ test('the bytes of a shorter key hide those of a longer one before it', () => {
   assert.is(key.wordAt(3), 0);
 });
 
+test('keys keep out of each other, up to the longest', () => {
+  const keys = Array.from({ length: 200 }, () => new Key());
+  const longest = keys[0].bytes.length - HEAD_BYTES;
+  for (const [i, key] of keys.entries()) key.setBytes(new Uint8Array(longest).fill(1 + (i % 255)));
+  for (const [i, { bytes, length }] of keys.entries()) {
+    assert.is(length, longest);
+    assert.ok(bytes.subarray(0, length).every((byte) => byte === 1 + (i % 255)));
+    assert.ok(bytes.subarray(length).every((byte) => byte === 0));
+  }
+});
+
 test('types and owners are remembered, not confused, however many there are', () => {
   const encoder = new KeyEncoder();
   const key = new Key();
@@ -142,6 +154,23 @@ test('limits are in bytes, and hold to the byte', () => {
     refusal(/key\.id must be 1 to 256 bytes/),
   );
   assert.throws(() => encoder.owner('o'.repeat(129)), refusal(/owner must be 1 to 128 bytes/));
+});
+
+test('what is told to be a name without being encoded is one', () => {
+  const texts = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('', '\0', 'a\0', '\x7f', '\x80', 'é'),
+  );
+  fc.assert(
+    fc.property(texts, fc.integer({ min: 1, max: 12 }), (text, bytesMax) => {
+      const ascii = [...text].every((unit) => unit > '\0' && unit <= '\x7f');
+      assert.is(isAsciiName(text, bytesMax), ascii && text.length > 0 && text.length <= bytesMax);
+      if (isAsciiName(text, bytesMax)) assert.equal(Buffer.from(textBytes(text, 'name', bytesMax)), Buffer.from(text));
+    }),
+    { seed },
+  );
+  for (const text of [undefined, null, 7, {}, ['a']]) assert.not(isAsciiName(text, 12));
 });
 
 test('what cannot be a key is refused by name', () => {

@@ -193,4 +193,11 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     to: '',
     killedBy: ['manifest'],
   },
+  {
+    name: 'a commit is written as a checkpoint without a check',
+    file: 'src/recovery/save.ts',
+    from: 'expectWhole(directory, slabs, commit);',
+    to: '',
+    killedBy: ['recovery/save'],
+  },
 ];

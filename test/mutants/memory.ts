@@ -138,4 +138,11 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     to: 'while (seen !== wanted) {',
     killedBy: ['memory/control'],
   },
+  {
+    name: 'a leaf that must be laid out anew is not measured',
+    file: 'src/tree/pack.ts',
+    from: 'if (measure(entries, 0, length - 1, 0) <= nodeBytes) return setCuts(0, length - 1, length);',
+    to: 'return setCuts(0, length - 1, length);',
+    killedBy: ['tree/pack', 'tree/tree'],
+  },
 ];

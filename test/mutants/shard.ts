@@ -212,4 +212,32 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
     to: 'else if (isDiskFull(error)) this.#control.raise(layout.HEALTH_SYNC_FAILED);',
     killedBy: ['shard/faults'],
   },
+  {
+    name: 'what was not asked for is logged from memory that may be damaged',
+    file: 'src/shard/shard-writer.ts',
+    from: 'const closed = this.#closed;',
+    to: 'const closed = false;',
+    killedBy: ['shard/sweep'],
+  },
+  {
+    name: 'a shard that never sleeps does not say that its log was synced',
+    file: 'src/shard/loop.ts',
+    from: 'if (p.log.unmarked) markQuietly(p);',
+    to: '',
+    killedBy: ['engines/cow-btree/idle'],
+  },
+  {
+    name: 'a store that was fenced off takes writes on other shards',
+    file: 'src/client/dispatcher.ts',
+    from: 'this.#refusal ??= error;',
+    to: '',
+    killedBy: ['engines/cow-btree/restart'],
+  },
+  {
+    name: 'results stand in the order in which their requests were sent',
+    file: 'src/client/writes.ts',
+    from: 'for (const i of piece) this.#dispatcher.postPrepared(prepared, i, batch, i);',
+    to: 'for (const [at, i] of piece.entries()) this.#dispatcher.postPrepared(prepared, i, batch, at);',
+    killedBy: ['client/writes'],
+  },
 ];

@@ -7,7 +7,7 @@ import { paced } from './paced.js';
 import type { ProgressLine } from '../progress.js';
 import type { Answered } from './queries.js';
 import type { Row } from './table.js';
-import { HIGH_THROUGHPUT, LEASE } from './workload.js';
+import { HIGH_THROUGHPUT, LEASE, NODES } from './workload.js';
 
 type Store = CowBtreeStore<unknown>;
 
@@ -54,6 +54,7 @@ export async function measureStore(
   progress.tell('renewals, many at a time');
   const pipelined = await measure.pipelinedRenewals(store, leases, IN_FLIGHT, extent(1_000_000, 2));
   const batched = await measure.batchedRenewals(store, leases, BATCH, extent(2_000_000, 2));
+  const beating = await measure.heartbeats(store, NODES[0], extent(2_000_000, 2));
   progress.tell('gets');
   const gets = await measure.gets(store, leases, extent(300_000, 2));
   progress.tell('doing nothing');
@@ -84,6 +85,11 @@ export async function measureStore(
     ...memoryRows(store, shared),
     { what: 'renewals/s, pipelined', measured: count(pipelined), how: `'${durability}', ${IN_FLIGHT} renew in flight` },
     { what: 'renewals/s, batched', measured: count(batched), how: `'${durability}', two renewMany of ${count(BATCH)}` },
+    {
+      what: 'renewals/s, heartbeat',
+      measured: count(beating),
+      how: `'${durability}', one renewMany of all leases of a node`,
+    },
     {
       what: 'acquires/s, loading',
       measured: count(earlier.loadedPerSecond),

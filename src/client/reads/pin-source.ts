@@ -45,7 +45,7 @@ export class HeldPins implements PinSource {
   }
 
   acquire(view: ShardView, shard: number): number {
-    if (this.#parts.isClosed()) throw closed('the store (or attachment) that this reads was closed');
+    expectOpen(this.#parts);
     if (this.#closed) throw closed('the snapshot was closed; take a new one');
     const pin = this.#pins[shard];
     if (this.#uses[shard] === 0 && !view.pins.resume(pin)) throw ousted();
@@ -96,6 +96,11 @@ function pinAll(views: readonly ShardView[]): readonly number[] {
 /** Store seconds. Rounded up: nothing is taken before its time. */
 function deadline(nowMs: number, maxAgeMs: number): number {
   return Math.ceil((nowMs + maxAgeMs) / 1000);
+}
+
+/** For a read that may go on after its store was closed. */
+export function expectOpen({ isClosed }: Parts): void {
+  if (isClosed()) throw closed('the store (or attachment) that this reads was closed');
 }
 
 function closed(message: string): LeaseStoreError {

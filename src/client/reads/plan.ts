@@ -5,6 +5,8 @@ import { compareKeys } from '../../key.js';
 
 /** A range as bytes: keys `from` ≤ key < `to` of the leases tree, open where undefined. */
 export interface Plan {
+  /** What all the types are, if only one is asked for. */
+  readonly type: string | undefined;
   readonly from: Key | undefined;
   readonly to: Key | undefined;
   readonly owner: Uint8Array | undefined;
@@ -24,9 +26,9 @@ export function planRange(encoder: KeyEncoder, range: unknown): Plan {
       from = from === undefined || compareKeys(behind, from) > 0 ? behind : from;
     }
   }
-  const { reverse, limit, includeExpired } = checked;
+  const { type, reverse, limit, includeExpired } = checked;
   const owner = checked.owner === undefined ? undefined : encoder.owner(checked.owner, 'range.owner');
-  return { from, to, owner, reverse, limit, includeExpired };
+  return { type, from, to, owner, reverse, limit, includeExpired };
 }
 
 function typeBounds(encoder: KeyEncoder, range: CheckedRange): { from: Key | undefined; to: Key | undefined } {

@@ -11,7 +11,7 @@ import { ScanView } from './lease-view.js';
 import { MergedScan } from './merge.js';
 import { OwnerNameCache } from './owner-name-cache.js';
 import type { ReadParts } from './parts.js';
-import { HeldPins, type PinSource, PRESENT } from './pin-source.js';
+import { expectOpen, HeldPins, type PinSource, PRESENT } from './pin-source.js';
 import { ownerBounds, type Plan, planRange } from './plan.js';
 import { ShardScan } from './scan.js';
 import type { ShardView } from './shard-view.js';
@@ -142,7 +142,10 @@ export class Reads<V> implements LeaseReads<V> {
   /** Decodes lot by lot; in between, the commits are held by pins that rest, as a snapshot's do. */
   *#iterate(plan: Plan): Generator<Lease<V>, undefined> {
     const nowMs = this.#nowMs();
-    const own = this.#source === PRESENT ? new HeldPins(this.#p, ITERATOR_AGE_MS, true) : undefined;
+    expectOpen(this.#p);
+    // What is over with the first lot needs no pins that outlast it.
+    const held = this.#source === PRESENT && plan.limit > LOT_FIRST;
+    const own = held ? new HeldPins(this.#p, ITERATOR_AGE_MS, true) : undefined;
     const merged = this.#scan(plan, nowMs);
     try {
       let wanted = LOT_FIRST;

@@ -19,6 +19,7 @@ const scratch = Buffer.alloc(AHEAD_MAX * ID_BYTES_MAX + HEAD_BYTES);
 export class RunTexts {
   readonly #leaf: Node;
   readonly #skip: number;
+  readonly #known: string | undefined;
   readonly #typeText = new TypeText();
   /** Bytes in front of the id if the keys of the leaf share them; 0 if each key must be looked at. */
   #idFrom = 0;
@@ -37,9 +38,11 @@ export class RunTexts {
   #seen = 0;
   #key: Key | undefined;
 
-  constructor(leaf: Node, skip: number) {
+  /** `type`: that of all keys that are walked, if it is known. */
+  constructor(leaf: Node, skip: number, type?: string) {
     this.#leaf = leaf;
     this.#skip = skip;
+    this.#known = type;
   }
 
   /** The leaf moved: of its slots, those from `low` up to `high` are walked next. */
@@ -51,6 +54,7 @@ export class RunTexts {
   }
 
   type(slot: number): string {
+    if (this.#known !== undefined) return this.#known;
     if (this.#idFrom > 0) return this.#type;
     const { bytes } = this.#readKey(slot);
     return this.#typeText.of(bytes, this.#skip, bytes.indexOf(0, this.#skip));
@@ -72,7 +76,7 @@ export class RunTexts {
     let nul = from;
     while (nul < end && bytes[nul] !== 0) nul++;
     this.#idFrom = nul < end ? nul + 1 - prefixAt : 0;
-    if (nul < end) this.#type = this.#typeText.of(bytes, from, nul);
+    if (nul < end && this.#known === undefined) this.#type = this.#typeText.of(bytes, from, nul);
   }
 
   #makeFrom(first: number): void {

@@ -32,7 +32,7 @@ function decode(text: ByteText): string {
 export class TextEncoding {
   readonly #encoder = new KeyEncoder();
   readonly #key = new Key();
-  readonly #keyBuffer = Buffer.from(this.#key.bytes.buffer);
+  readonly #keyBuffer = Buffer.from(this.#key.bytes.buffer, this.#key.bytes.byteOffset, this.#key.bytes.length);
 
   /** `type NUL id`. */
   key(actor: unknown, field = 'key'): ByteText {

@@ -382,6 +382,22 @@ test('what is read is a copy: it does not change when the store does', () => {
   );
 });
 
+test('an iterator that is asked for leases after the close has none, however few it was to give', () => {
+  for (const limit of [1, 16, 17, undefined]) {
+    const fixture = many(40);
+    const leases = new Reads(fixture.parts()).range({ type: 'many', ...(limit === undefined ? {} : { limit }) });
+    fixture.close();
+    assert.throws(() => leases.next(), isClosed, `${limit}`);
+  }
+});
+
+test('a short read holds nothing once it has been asked for, even if it is not gone on with', () => {
+  const fixture = many(40);
+  const leases = new Reads(fixture.parts()).range({ type: 'many', limit: 16 });
+  leases.next();
+  assert.is(fixture.pinned, 0);
+});
+
 function isOusted(error: { code?: string }): boolean {
   return error.code === 'ERR_HOLDFAST_SNAPSHOT_OUSTED';
 }
