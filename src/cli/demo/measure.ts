@@ -63,7 +63,8 @@ export function batchedRenewals(
 
 /** Renewals a second by a node that renews all it holds in one call, in the order in which it was granted them. */
 export function heartbeats(store: Store, node: string, extent: Extent): Promise<number> {
-  const held = [...store.range({ owner: node })].sort((a, b) => a.token - b.token);
+  // In the memory of a node they lie in that order, too.
+  const held = [...store.range({ owner: node })].sort((a, b) => a.token - b.token).map(asReceived);
   return perSecond(1, { ...extent, operations: extent.operations / held.length }, async () => {
     await store.renewMany(held);
     return held.length;

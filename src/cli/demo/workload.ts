@@ -62,7 +62,8 @@ export function actor(seed: number, index: number): ActorKey {
   const d = mix(c ^ seed);
   const hex = (word: number) => word.toString(16).padStart(8, '0');
   const [h1, h2, h3, h4] = [hex(a), hex(b), hex(c), hex(d)];
-  const id = `${h1}-${h2.slice(0, 4)}-4${h2.slice(5)}-a${h3.slice(1, 4)}-${h3.slice(4)}${h4}`;
+  // Joined, it is one text as a decoder makes it; from a template it would stay a chain of pieces, each looked up in memory.
+  const id = [h1, h2.slice(0, 4), `4${h2.slice(5)}`, `a${h3.slice(1, 4)}`, h3.slice(4) + h4].join('-');
   return { type: TYPES[index % TYPES.length], id };
 }
 
