@@ -11,7 +11,8 @@ const STRATEGIES: readonly WaitStrategy[] = ['adaptive', 'spin', 'park'];
 for (const waitStrategy of STRATEGIES) {
   test(`an idle store proves the end of its log under '${waitStrategy}'`, async () => {
     const directory = newDirectory();
-    const store = await openStore({ directory, shards: 1, waitStrategy });
+    // A test that fails must not leave a shard spinning.
+    await using store = await openStore({ directory, shards: 1, waitStrategy });
     await granted(store.acquire(key('a'), { owner: 'node-1', ttlMs: LONG_MS }));
     const shard = join(directory, 'generation-1', 'shard-0');
     const [log] = readdirSync(shard).filter((name) => name.endsWith('.log'));
@@ -23,7 +24,6 @@ for (const waitStrategy of STRATEGIES) {
     assert.ok(marked > written, 'a mark was appended');
     await sleep(600);
     assert.is(bytes(), marked, 'one, not one each time it is idle');
-    await store.close();
   });
 }
 
