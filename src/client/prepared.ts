@@ -1,10 +1,8 @@
 import type { Key } from '../key.js';
+import { KeyOrder, placeOf } from '../key-order.js';
 import type { Outgoing } from './request-writer.js';
 
 const WORDS_AT_FIRST = 16 * 1024;
-
-/** Room for the index of a request below its place, in the 53 bits that a number has. */
-const INDEXES = 2 ** 31;
 
 /**
  * The requests of a batch, encoded and addressed before any of them is sent: what is wrong with one is found while
@@ -16,8 +14,7 @@ export class Prepared {
   #end = 0;
   readonly #starts: number[] = [];
   readonly #shards: number[] = [];
-  /** Where about each request's key lies in the tree, and its index below that. */
-  readonly #places: number[] = [];
+  readonly #order = new KeyOrder();
 
   get size(): number {
     return this.#starts.length;
@@ -43,9 +40,7 @@ export class Prepared {
    * of them lie. Those of one key stay in order.
    */
   order(run: number): Uint32Array {
-    const places = Float64Array.from(this.#places);
-    for (let from = 0; from < places.length; from += run) places.subarray(from, from + run).sort();
-    return Uint32Array.from(places, (place) => place - Math.floor(place / INDEXES) * INDEXES);
+    return this.#order.order(run);
   }
 
   add(outgoing: Outgoing, key: Key, shard: number): void {
@@ -53,7 +48,7 @@ export class Prepared {
     while (this.#end + words > this.#words.length) this.#grow();
     this.#words[this.#end] = words;
     outgoing.write(this.#words, this.#bytes, this.#end);
-    this.#places.push(placeOf(key) * INDEXES + this.size);
+    this.#order.add(placeOf(key));
     this.#starts.push(this.#end);
     this.#shards.push(shard);
     this.#end += words;
@@ -65,17 +60,4 @@ export class Prepared {
     this.#words = grown;
     this.#bytes = new Uint8Array(grown.buffer);
   }
-}
-
-/**
- * 22 bits that are near each other for keys that are: its type, in any order, and the first bits of its id. That is all
- * that a sort by numbers has room for, and enough to tell the leaves of ten million leases apart where ids are random.
- */
-function placeOf(key: Key): number {
-  const { bytes } = key;
-  let type = 0;
-  let at = 0;
-  for (; bytes[at] !== 0; at++) type = (Math.imul(type, 31) + bytes[at]) & 0x3f;
-  const id = at + 1 === key.uuidAt ? key.u0 >>> 16 : (bytes[at + 1] << 8) | bytes[at + 2];
-  return (type << 16) | id;
 }

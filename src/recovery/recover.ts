@@ -59,6 +59,7 @@ export function recoverShard(options: RecoveryOptions): Recovered {
       ...owner,
       fromLsn: checkpoint?.lsn ?? 0,
       visitor: replay,
+      inTreeOrder: true,
       onProgress: (done, total) => onProgress('log', done, total),
     }),
   );

@@ -52,7 +52,8 @@ export class Replay implements RecordVisitor {
     renewals: number,
     value: Uint8Array | undefined,
   ): void {
-    this.#makeRoom(value?.length ?? 0);
+    // Without a value nothing is allocated: no reader sees the nodes yet, so they are edited where they are.
+    if (value !== undefined) this.#makeRoom(value.length);
     this.#expectGrant(lsn, key, token);
     this.#table.renew(key, expiresAtMs, ttlMs, renewals, value);
     this.records++;

@@ -191,11 +191,11 @@ class FragmentReader {
       frame.count,
       frame.firstLsn,
       last,
+      frame.offset + FRAME_HEADER_BYTES,
     );
     this.#lastLsn = frame.lastLsn;
     if (failure === undefined) return;
-    const offset = frame.offset + (failure.word - start) * 4;
-    this.#gap({ path, offset, why: failure.why }, frame.firstLsn, frame.lastLsn, false);
+    this.#gap({ path, ...failure }, frame.firstLsn, frame.lastLsn, false);
   }
 
   /** The segment whose header is gone, as its first frame tells, if that is whole. */

@@ -1,8 +1,9 @@
-import { FRAME_HEADER_WORDS, SEGMENT_HEADER_BYTES } from '../../native-layout/wal-frame.js';
+import { FRAME_HEADER_BYTES, FRAME_HEADER_WORDS, SEGMENT_HEADER_BYTES } from '../../native-layout/wal-frame.js';
 import { corruptFile } from '../errors.js';
 import type { FileSystem } from '../io/file-system.js';
 import { type Frame, FrameSearch, readFrame } from './frame.js';
-import { RecordReader, type RecordVisitor } from './record-reader.js';
+import { type RecordFailure, RecordReader, type RecordVisitor } from './record-reader.js';
+import { RecordRun } from './record-run.js';
 import {
   checkSegmentOwner,
   decodeSegmentHeader,
@@ -37,6 +38,11 @@ export interface WalScanOptions extends LogOwner {
   readonly fromLsn: number;
   /** Hears every record after `fromLsn`. Without one the frames are checked and not decoded. */
   readonly visitor?: RecordVisitor;
+  /**
+   * Whether the visitor hears records in about the order of the tree, run by run: those of one key in the order of the
+   * log, and none on the other side of one that speaks of all leases.
+   */
+  readonly inTreeOrder?: boolean;
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
 }
 
@@ -97,7 +103,7 @@ class Scan {
   readonly #files: FileSystem;
   readonly #directory: string;
   readonly #options: WalScanOptions;
-  readonly #records: RecordReader | undefined;
+  #records: RecordReader | undefined;
   readonly #window: FileWindow;
   readonly #scanned: ScannedSegment[] = [];
   #bytesDone = 0;
@@ -111,7 +117,6 @@ class Scan {
     this.#files = files;
     this.#directory = directory;
     this.#options = options;
-    this.#records = options.visitor === undefined ? undefined : new RecordReader(options.visitor);
     this.#window = new FileWindow((bytes) => this.#progress(bytes));
     this.#lastLsn = options.fromLsn;
     this.#durableLsn = options.fromLsn;
@@ -121,6 +126,9 @@ class Scan {
     const segments = this.#openHeaders();
     const needed = segments.filter((_, i) => this.#isNeeded(segments[i + 1]));
     this.#bytesTotal = needed.reduce((sum, segment) => sum + segment.size, 0);
+    const { visitor, inTreeOrder } = this.#options;
+    const run = inTreeOrder === true ? new RecordRun(this.#bytesTotal) : undefined;
+    if (visitor !== undefined) this.#records = new RecordReader(visitor, run);
     segments.forEach((segment, i) => {
       const next = segments[i + 1];
       this.#lastLsn = segment.header.firstLsn - 1;
@@ -209,6 +217,7 @@ class Scan {
     try {
       this.#window.open(handle, size);
       const { frames, offset, failure } = this.#readFrames(segment);
+      this.#expectRead(this.#records?.flush());
       if (failure !== undefined) this.#judge(segment, next, offset, failure);
       this.#scanned.push({
         id: file.id,
@@ -270,9 +279,13 @@ class Scan {
       frame.count,
       frame.firstLsn,
       this.#options.fromLsn,
+      frame.offset + FRAME_HEADER_BYTES,
     );
-    if (failure === undefined) return;
-    throw corruptFile(window.path, frame.offset + (failure.word - start) * 4, failure.why);
+    this.#expectRead(failure);
+  }
+
+  #expectRead(failure: RecordFailure | undefined): void {
+    if (failure !== undefined) throw corruptFile(this.#window.path, failure.offset, failure.why);
   }
 
   /** Damage at `offset` hides the records after `lastLsn`: torn, or proven to be corruption? See the top of this file. */

@@ -9,9 +9,11 @@ import { u53 } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/wal-frame.js';
 import { Key } from '../key.js';
 import type { RemoveReason, ShiftMode } from './frame-builder.js';
+import type { RecordRun } from './record-run.js';
 
 /**
- * What a log says, record by record, in LSN order. Keys, owners and values are views that the next record overwrites.
+ * What a log says, record by record, in LSN order unless another is asked for. Keys, owners and values are views that
+ * the next record overwrites.
  */
 export interface RecordVisitor {
   grant(
@@ -40,9 +42,9 @@ export interface RecordVisitor {
   ceiling(lsn: number, token: number): void;
 }
 
-/** Why records cannot be read, and at which word. */
+/** Why a record cannot be read, and where in its file it is. */
 export interface RecordFailure {
-  readonly word: number;
+  readonly offset: number;
   readonly why: string;
 }
 
@@ -55,18 +57,26 @@ class BadRecord extends Error {}
 /** Decodes records in place. Every length is checked against what is there before it is believed. */
 export class RecordReader {
   readonly #visitor: RecordVisitor;
+  readonly #run: RecordRun | undefined;
   readonly #key = new Key();
   #owner = new Uint8Array(0);
   #words: Uint32Array = new Uint32Array(0);
   #bytes: Uint8Array = new Uint8Array(0);
+  /** Of the record that is being read. */
+  #offset = 0;
 
-  constructor(visitor: RecordVisitor) {
+  /**
+   * With a run, records are put aside in it and visited in the order of the tree: when it is full, before a record that
+   * speaks of all leases, and at {@link flush}.
+   */
+  constructor(visitor: RecordVisitor, run?: RecordRun) {
     this.#visitor = visitor;
+    this.#run = run;
   }
 
   /**
-   * Visits those of `count` records in `words[at, end)` that come after `fromLsn`; the first has `firstLsn`. `bytes`
-   * are the same memory. Answers why it stopped, if it did.
+   * Visits those of `count` records in `words[at, end)` that come after `fromLsn`; the first has `firstLsn`, and lies at
+   * `offset` in its file. `bytes` are the same memory. Answers why it stopped, if it did.
    */
   read(
     words: Uint32Array,
@@ -76,24 +86,67 @@ export class RecordReader {
     count: number,
     firstLsn: number,
     fromLsn: number,
+    offset: number,
   ): RecordFailure | undefined {
     this.#words = words;
     this.#bytes = bytes;
-    let start = at;
-    try {
+    return this.#orFailure(() => {
+      let start = at;
       for (let i = 0; i < count; i++) {
+        this.#offset = offset + (start - at) * 4;
         if (start + layout.RECORD_WORDS > end) throw new BadRecord('the frame ends before its last record');
         const next = start + layout.recordWords(words[start + layout.RECORD_HEAD]);
         if (next < start + layout.RECORD_WORDS || next > end) throw new BadRecord('a record of impossible length');
-        if (firstLsn + i > fromLsn) this.#visit(firstLsn + i, start, next);
+        if (firstLsn + i > fromLsn) this.#take(firstLsn + i, start, next);
         start = next;
       }
+      this.#offset = offset + (start - at) * 4;
       if (start !== end) throw new BadRecord('the frame goes on behind its last record');
+    });
+  }
+
+  /** Visits what was put aside. */
+  flush(): RecordFailure | undefined {
+    return this.#orFailure(() => this.#visitRun());
+  }
+
+  #orFailure(step: () => void): RecordFailure | undefined {
+    try {
+      step();
     } catch (error) {
-      if (error instanceof BadRecord) return { word: start, why: error.message };
+      if (error instanceof BadRecord) return { offset: this.#offset, why: error.message };
       throw error;
     }
     return undefined;
+  }
+
+  #take(lsn: number, start: number, end: number): void {
+    const kind = layout.recordKind(this.#words[start + layout.RECORD_HEAD]);
+    const run = this.#run;
+    if (run !== undefined && isOfOneKey(kind)) {
+      if (!run.hasRoom(end - start)) this.#visitRun();
+      const keyAt = start + (kind === layout.REMOVE ? layout.RECORD_WORDS : layout.LEASE_RECORD_WORDS);
+      run.add(this.#words, start, end, keyAt, lsn, this.#offset);
+      return;
+    }
+    if (kind === layout.SHIFT) this.#visitRun();
+    this.#visit(lsn, start, end);
+  }
+
+  #visitRun(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    const [words, bytes, offset] = [this.#words, this.#bytes, this.#offset];
+    this.#words = run.words;
+    this.#bytes = run.bytes;
+    for (const i of run.order()) {
+      this.#offset = run.offset(i);
+      this.#visit(run.lsn(i), run.start(i), run.end(i));
+    }
+    run.clear();
+    this.#words = words;
+    this.#bytes = bytes;
+    this.#offset = offset;
   }
 
   #visit(lsn: number, start: number, end: number): void {
@@ -208,6 +261,10 @@ export class RecordReader {
       target[to + i] = byte;
     }
   }
+}
+
+function isOfOneKey(kind: number): boolean {
+  return kind === layout.RENEW || kind === layout.GRANT || kind === layout.REMOVE;
 }
 
 function allowFlags(flags: number, allowed: number): void {

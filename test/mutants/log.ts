@@ -120,8 +120,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'records that the checkpoint holds are replayed twice',
     file: 'src/wal/record-reader.ts',
-    from: 'if (firstLsn + i > fromLsn) this.#visit',
-    to: 'if (firstLsn + i >= fromLsn) this.#visit',
+    from: 'if (firstLsn + i > fromLsn) this.#take',
+    to: 'if (firstLsn + i >= fromLsn) this.#take',
     killedBy: ['wal/settle', 'wal/reader'],
   },
   {
@@ -193,5 +193,33 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'return segments.sort((a, b) => a.id - b.id);',
     to: 'return segments.sort((a, b) => b.id - a.id);',
     killedBy: ['wal/settle', 'wal/reader'],
+  },
+  {
+    name: 'what was put aside of a segment is not replayed with it',
+    file: 'src/wal/reader.ts',
+    from: 'this.#expectRead(this.#records?.flush());',
+    to: '',
+    killedBy: ['wal/reader'],
+  },
+  {
+    name: 'records are put aside past one that speaks of all leases',
+    file: 'src/wal/record-reader.ts',
+    from: 'if (kind === layout.SHIFT) this.#visitRun();',
+    to: '',
+    killedBy: ['wal/record-reader'],
+  },
+  {
+    name: 'records of one key change places when they are put in order',
+    file: 'src/key-order.ts',
+    from: 'for (let i = source.length - 1; i >= 0; i--) {',
+    to: 'for (let i = 0; i < source.length; i++) {',
+    killedBy: ['key-order', 'wal/record-reader'],
+  },
+  {
+    name: 'a record that was put aside is told to lie where the last one read lies',
+    file: 'src/wal/record-reader.ts',
+    from: 'this.#offset = run.offset(i);',
+    to: '',
+    killedBy: ['wal/record-reader'],
   },
 ];

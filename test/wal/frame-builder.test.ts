@@ -16,7 +16,7 @@ function decode(frame: Uint8Array, count: number, firstLsn: number, fromLsn = 0)
   const words = new Uint32Array(bytes.buffer);
   const collector = new Collector();
   const reader = new RecordReader(collector);
-  const failure = reader.read(words, bytes, FRAME_HEADER_WORDS, words.length, count, firstLsn, fromLsn);
+  const failure = reader.read(words, bytes, FRAME_HEADER_WORDS, words.length, count, firstLsn, fromLsn, 0);
   assert.is(failure, undefined);
   return collector;
 }

@@ -20,7 +20,7 @@ import { nodeFileSystem } from '../../src/io/node-file-system.js';
 import type { WalScan } from '../../src/wal/reader.js';
 import { scaled, seed, temporaryDirectory } from '../support/env.js';
 import { LogFixture, type OWNER, type WrittenFrame, withContent } from './log-fixture.js';
-import { anyRecord, type LogRecord } from './log-records.js';
+import { anyRecord, Collector, type LogRecord } from './log-records.js';
 
 const HEADER = layout.SEGMENT_HEADER_BYTES;
 
@@ -34,6 +34,22 @@ function newLog(lastLsn = 0): LogFixture {
 type Finding = { records: readonly LogRecord[]; torn: boolean; scan: WalScan } | { corrupt: string };
 
 function find(log: LogFixture, fromLsn = 0): Finding {
+  const finding = findInOrder(log, fromLsn);
+  const heard = new Collector();
+  const inTreeOrder = () => log.scan({ fromLsn, visitor: heard, inTreeOrder: true });
+  if ('corrupt' in finding) assert.throws(inTreeOrder, ({ code }: LeaseStoreError) => code === 'ERR_HOLDFAST_CORRUPT');
+  else {
+    assert.equal(inTreeOrder(), finding.scan);
+    const records = heard.lsns.map((lsn, i) => [lsn, heard.records[i]] as const).sort(([a], [b]) => a - b);
+    assert.equal(
+      records,
+      finding.records.map((record, i) => [fromLsn + 1 + i, record]),
+    );
+  }
+  return finding;
+}
+
+function findInOrder(log: LogFixture, fromLsn: number): Finding {
   try {
     const { scan, heard } = log.replay(fromLsn);
     assert.equal(
@@ -435,6 +451,7 @@ test('a frame that checks out and contradicts itself is corrupt, never torn', ()
   expect(/ends before its last record/, [layout.FRAME_COUNT, 2]);
   expect(/claims 0 records in \d+ bytes/, [layout.FRAME_COUNT, 0]);
   expect(/claims 4000000000 records/, [layout.FRAME_COUNT, 4_000_000_000]);
+  expect(/damaged at byte \d+: a number past 2\^53/, [layout.FRAME_HEADER_WORDS + layout.LEASE_EXPIRES + 1, 0xffffffff]);
   expect(/unknown kind 0/, [layout.FRAME_HEADER_WORDS, 0x0003_00_00]);
 });
 
