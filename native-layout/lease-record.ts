@@ -34,6 +34,14 @@ export const VALUE_START = LEASE_WORDS + word(VALUE_NODE_AT);
 export const VALUE_IN_NODES = 0x80000000;
 export const VALUE_SIZE_MASK = 0x7fffffff;
 
+/** Words that a payload of `size` words at `at` must have: the fixed ones, and what it says of its value. */
+export function payloadWordsDue(words: Uint32Array, at: number, size: number): number {
+  if (size <= LEASE_WORDS) return LEASE_WORDS;
+  const value = words[at + VALUE_SIZE];
+  if ((value & VALUE_IN_NODES) !== 0) return VALUE_START + 1;
+  return VALUE_START + (((value & VALUE_SIZE_MASK) + 3) >>> 2);
+}
+
 /** Reads a number of up to 53 bits kept low word first. */
 export function u53(words: Uint32Array, at: number): number {
   return words[at + 1] * TWO_32 + words[at];

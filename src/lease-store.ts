@@ -88,12 +88,13 @@ export interface LeaseWrites<V> {
   acquire(key: ActorKey, options: AcquireOptions<V>): Promise<Acquired<V>>;
   /**
    * As many acquires behind one promise; answers in order, and one that fails takes no other with it. Those of one key are
-   * carried out in order, others in any.
+   * carried out in order, others in any. What is called before the promise settles may be carried out before the rest of a
+   * batch of more than 8,192.
    */
   acquireMany(requests: readonly AcquireRequest<V>[], options?: WriteOptions): Promise<(Acquired<V> | Failed)[]>;
   /** Moves the deadline to `ttlMs` from now. Takes a lease as it was handed out, or its key and token. */
   renew(grant: Grant, options?: RenewOptions<V>): Promise<Renewed>;
-  /** As many renewals behind one promise; answers in order. Those of one key are carried out in order, others in any. */
+  /** As many renewals behind one promise, in the same way. */
   renewMany(requests: readonly RenewRequest[], options?: WriteOptions): Promise<(Renewed | Failed)[]>;
   /** Gives a lease up before its deadline. */
   release(grant: Grant, options?: WriteOptions): Promise<Released>;

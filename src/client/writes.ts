@@ -216,16 +216,18 @@ export class Writes<V> implements LeaseWrites<V> {
     return single.promise;
   }
 
-  /** Sends a batch piece by piece, so that one call of any size leaves the mailboxes room. */
+  /**
+   * Sends a batch piece by piece, so that one call of any size leaves the mailboxes room. Two pieces are under way: while
+   * the shards have one to do, the next is on its way to them. The first two are sent before the call returns.
+   */
   async #sendAll<R>(prepared: Prepared, order: Uint32Array, read: Read<R>): Promise<(R | Failed)[]> {
     const batch = new Batch<R>(prepared.size, read);
-    for (let sent = 0; sent < order.length; ) {
-      this.#sendPiece(prepared, order.subarray(sent, sent + PIECE), batch, sent === 0);
-      sent += PIECE;
-      // While the shards have this piece to do, the next is on its way to them.
+    for (let sent = 0; sent < order.length; sent += PIECE) {
       const unsent = order.length - sent;
-      await batch.untilLeft(unsent > 0 ? unsent + PIECE : 0);
+      if (sent >= 2 * PIECE) await batch.untilLeft(unsent + PIECE);
+      this.#sendPiece(prepared, order.subarray(sent, sent + PIECE), batch, sent === 0);
     }
+    await batch.untilLeft(0);
     return batch.results;
   }
 

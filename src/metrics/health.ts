@@ -8,7 +8,7 @@ import { AT } from './counters.js';
  *
  * - `sync-failed`: a sync of its log failed, so it takes no writes until the store is opened again
  * - `down`: its thread died and was not replaced; the same
- * - `damaged`: its memory was found damaged; the whole store answers nothing more until it is opened again
+ * - `damaged`: its memory was found damaged, or the log that a dead thread's successor read; the whole store answers nothing more until it is opened again
  * - `disk-full`: writes fail until there is room; they then go on by themselves
  * - `checkpoint-failing`: the last checkpoint failed; the log grows until one succeeds
  * - `clock-clamped`: at opening the wall clock stood more than a second behind the store's time, which went on from where

@@ -1,8 +1,9 @@
 import { OWNER_REF_BYTES, UUID_TEXT_BYTES } from '../../native-layout/format.js';
-import { OWNER_REF } from '../../native-layout/lease-record.js';
+import { OWNER_REF, payloadWordsDue } from '../../native-layout/lease-record.js';
 import * as layout from '../../native-layout/node.js';
 import { Key } from '../key.js';
-import { readNameEntry } from '../tree/names.js';
+import { TreeDamage } from '../tree/check.js';
+import { namePayloadWordsDue, readNameEntry } from '../tree/names.js';
 import type { Node } from '../tree/node.js';
 
 /**
@@ -10,7 +11,8 @@ import type { Node } from '../tree/node.js';
  *
  * Leases and owners are sorted differently, so they are not walked side by side: of every entry a hash is added up, and
  * what agrees has the same sums. What does not passes by chance once in 2^32. The hash needs no key, because ids that
- * somebody chose cannot make the trees differ.
+ * somebody chose cannot make the trees differ. An entry whose payload has not the size that it must have ends the walk: see
+ * {@link TreeDamage}.
  */
 export class Agreement {
   readonly #key = new Key();
@@ -26,7 +28,10 @@ export class Agreement {
     const { words, count } = leaf;
     const prefix = this.#prefixHash(leaf, 0);
     for (let slot = 0; slot < count; slot++) {
-      const ref = words[leaf.payloadAt(slot) + OWNER_REF];
+      const at = leaf.payloadAt(slot);
+      const size = leaf.payloadWords(slot);
+      if (size !== payloadWordsDue(words, at, size)) throw misfit('leases', leaf, slot);
+      const ref = words[at + OWNER_REF];
       this.#leases = (this.#leases + step(this.#keyHash(leaf, slot, prefix, 0), ref)) | 0;
     }
   };
@@ -49,6 +54,7 @@ export class Agreement {
 
   readonly nameLeaf = (leaf: Node): void => {
     for (let slot = 0; slot < leaf.count; slot++) {
+      if (leaf.payloadWords(slot) !== namePayloadWordsDue(leaf, slot, this.#key)) throw misfit('names', leaf, slot);
       const { ref, name, isByRef } = readNameEntry(leaf, slot, this.#key);
       const hash = step(bytesHash(START, name, 0, name.length), ref);
       if (isByRef) {
@@ -96,6 +102,10 @@ export class Agreement {
     }
     return suffix <= layout.HEAD_BYTES ? hash : bytesHash(hash, bytes, rest * 4, rest * 4 + suffix - layout.HEAD_BYTES);
   }
+}
+
+function misfit(tree: string, leaf: Node, slot: number): TreeDamage {
+  return new TreeDamage(tree, leaf.id, `what slot ${slot} holds does not take ${leaf.payloadWords(slot)} words`);
 }
 
 const START = 0x2545f491;

@@ -52,7 +52,7 @@ export function writeCheckpoint(
   commit: Commit,
   untilDurable: (lsn: number) => void,
 ): SavedCheckpoint {
-  expectWhole(directory, slabs, commit);
+  expectWhole(slabs, commit);
   const writer = CheckpointWriter.create(files, directory, {
     ...owner,
     nodeBytes: slabs.nodeBytes,
@@ -84,14 +84,14 @@ export function writeCheckpoint(
  * A checkpoint takes the place of the log behind it. Were it made of damaged memory, in two checkpoints' time nothing
  * would be left from which the damage could be undone.
  */
-function expectWhole(directory: string, slabs: Slabs, commit: Commit): void {
+function expectWhole(slabs: Slabs, commit: Commit): void {
   try {
     checkCommit(slabs, commit, new NodeSet(slabs.capacity).add);
   } catch (cause) {
     if (!(cause instanceof TreeDamage)) throw cause;
     throw new LeaseStoreError(
       'ERR_HOLDFAST_CORRUPT',
-      `the leases that a checkpoint in ${directory} was to hold are damaged in memory (${cause.message}); the files are as they were: close the store and open it again, that recovers it from the disk`,
+      `the leases that a checkpoint was to hold are damaged in memory (${cause.message}); the files are as they were: close the store and open it again, that recovers it from the disk`,
       { cause },
     );
   }

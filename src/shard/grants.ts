@@ -29,6 +29,7 @@ export interface GrantParts {
 export class Grants {
   readonly #p: GrantParts;
   readonly #key = new Key();
+  #renewedLast = true;
 
   constructor(parts: GrantParts) {
     this.#p = parts;
@@ -37,7 +38,8 @@ export class Grants {
   renew(request: Request, nowMs: number): void {
     const { table, frame, completions, counters } = this.#p;
     const key = request.readKey(this.#key);
-    const status = this.#judge(table.findForRenewal(key), request.token, nowMs);
+    const status = this.#judge(this.#findForRenewal(key), request.token, nowMs);
+    this.#renewedLast = status === mail.STATUS_OK;
     if (status !== mail.STATUS_OK) {
       counters.add(AT.refused, 1);
       completions.done(request.call, status, 0, 0, 0, 0);
@@ -57,6 +59,15 @@ export class Grants {
     counters.add(AT.renewed, 1);
     this.#p.sweep.expect(expiresAtMs);
     completions.done(request.call, mail.STATUS_OK, ttlMs, expiresAtMs, token, renewals);
+  }
+
+  /**
+   * What is copied for a renewal that is then refused is wasted, and kept for as long as a reader looks at what it was a
+   * copy of. A node that lost its leases has all its renewals refused, one after the other.
+   */
+  #findForRenewal(key: Key): boolean {
+    const { table } = this.#p;
+    return this.#renewedLast ? table.findForRenewal(key) : table.find(key);
   }
 
   release(request: Request, nowMs: number): void {

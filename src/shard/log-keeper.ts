@@ -68,7 +68,7 @@ export class LogKeeper {
       this.#wal.append(finished, count);
       return finished;
     });
-    if ((this.#control.health & layout.HEALTH_DISK_FULL) !== 0) this.#control.clear(layout.HEALTH_DISK_FULL);
+    this.#wasWritten();
     this.#counters.add(AT.walBytes, bytes.length);
     this.#counters.add(AT.walFrames, 1);
   }
@@ -109,8 +109,13 @@ export class LogKeeper {
     if (this.#wal.durableLsn < this.#wal.lastLsn) this.sync();
     frame.begin(this.#wal.lastLsn + 1, nowMs, this.#wal.durableLsn);
     this.#attempt(() => this.#wal.append(frame.finish(this.#wal), 0));
+    this.#wasWritten();
     this.sync();
     this.#markedLsn = this.#wal.lastLsn;
+  }
+
+  #wasWritten(): void {
+    if ((this.#control.health & layout.HEALTH_DISK_FULL) !== 0) this.#control.clear(layout.HEALTH_DISK_FULL);
   }
 
   /** Does something to the log, and raises the flags that tell other threads if it fails. */

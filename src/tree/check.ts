@@ -4,7 +4,7 @@ import { compareKeys, Key } from '../key.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { TreeKind } from './kinds.js';
 import { Node } from './node.js';
-import { valueNodes } from './values.js';
+import { valueBytesMax } from './values.js';
 
 /** What a walk over a whole tree found. */
 export interface TreeReport {
@@ -143,8 +143,9 @@ class Checker {
       if (slot > 0 && node.compareSlots(slot - 1, slot) >= 0) this.#fail(node.id, `key of slot ${slot} out of order`);
       const at = node.payloadAt(slot);
       earliest = Math.min(earliest, this.#kind.tick(node.words, at));
-      const value = this.#kind.valueNode(node.words, at, node.payloadWords(slot));
-      if (value !== layout.NIL) this.#valueChain(value);
+      const size = node.payloadWords(slot);
+      const value = this.#kind.valueNode(node.words, at, size);
+      if (value !== layout.NIL) this.#valueChain(value, this.#kind.valueBytes(node.words, at));
     }
     node.readKey(count - 1, this.#last);
     this.#any = true;
@@ -153,12 +154,21 @@ class Checker {
     return { below: count, earliest };
   }
 
-  #valueChain(first: number): void {
-    for (const id of valueNodes(this.#value, first)) {
-      this.#expect(id < this.#slabs.capacity && this.#reach(id), id, 'value node reached twice');
-      this.#expect(this.#value.kind === layout.VALUE, id, `kind ${this.#value.kind} in a chain of values`);
+  #valueChain(first: number, bytes: number): void {
+    const node = this.#value;
+    let left = bytes;
+    for (let id = first; id !== layout.NIL; id = node.words[node.at + layout.VALUE_NEXT]) {
+      this.#expect(id < this.#slabs.capacity, id, 'no such value node');
+      this.#expect(this.#reach(id), id, 'value node reached twice');
+      node.open(id);
+      this.#expect(node.kind === layout.VALUE, id, `kind ${node.kind} in a chain of values`);
+      const here = node.words[node.at + layout.VALUE_BYTES];
+      const due = Math.min(left, valueBytesMax(this.#slabs.nodeBytes));
+      this.#expect(here > 0 && here === due, id, `${here} bytes of a value where ${due} are due`);
+      left -= here;
       this.#report.valueNodes++;
     }
+    this.#expect(left === 0, first, `a value that ends ${left} bytes early`);
   }
 
   #branch(node: Node, level: number, upper: Key | undefined): Found {

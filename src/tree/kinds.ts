@@ -5,6 +5,7 @@ import {
   u53,
   VALUE_IN_NODES,
   VALUE_SIZE,
+  VALUE_SIZE_MASK,
   VALUE_START,
 } from '../../native-layout/lease-record.js';
 import { NIL } from '../../native-layout/node.js';
@@ -19,6 +20,8 @@ export interface TreeKind {
   tick(words: Uint32Array, at: number): number;
   /** The first value node that a payload of `size` words at `at` refers to, or NIL. */
   valueNode(words: Uint32Array, at: number, size: number): number;
+  /** Bytes of the value that {@link valueNode} is the first node of. */
+  valueBytes(words: Uint32Array, at: number): number;
 }
 
 /** `type NUL id` → lease. */
@@ -29,12 +32,14 @@ export const LEASES: TreeKind = {
   tick: (words, at) => tickOf(u53(words, at + EXPIRES_AT)),
   valueNode: (words, at, size) =>
     size > VALUE_SIZE && (words[at + VALUE_SIZE] & VALUE_IN_NODES) !== 0 ? words[at + VALUE_START] : NIL,
+  valueBytes: (words, at) => words[at + VALUE_SIZE] & VALUE_SIZE_MASK,
 };
 
 const WITHOUT_DEADLINE = {
   deadlineMs: () => Number.POSITIVE_INFINITY,
   tick: () => TICK_NONE,
   valueNode: () => NIL,
+  valueBytes: () => 0,
 };
 
 /** `owner reference, type NUL id` → nothing. */

@@ -28,9 +28,14 @@ export function refKey(key: Key, ref: number): Key {
   return key.setLength(5);
 }
 
+/** Payload words of the entry under a reference. */
+function refPayloadWords(nameBytes: number): number {
+  return 1 + ((nameBytes + 3) >>> 2);
+}
+
 /** Writes the payload of an entry under a reference; answers its words. */
 export function putName(payload: Uint32Array, name: Uint8Array): number {
-  const words = 1 + ((name.length + 3) >>> 2);
+  const words = refPayloadWords(name.length);
   payload.fill(0, 0, words);
   payload[0] = name.length;
   new Uint8Array(payload.buffer, payload.byteOffset + 4, name.length).set(name);
@@ -49,6 +54,12 @@ export interface NameEntry {
   readonly ref: number;
   /** Which of the two entries of a name it is. */
   readonly isByRef: boolean;
+}
+
+/** Words that the payload of a leaf's slot must have; `key` is overwritten. */
+export function namePayloadWordsDue(leaf: Node, slot: number, key: Key): number {
+  leaf.readKey(slot, key);
+  return key.bytes[0] === BY_REF ? refPayloadWords(leaf.words[leaf.payloadAt(slot)]) : NAME_PAYLOAD_WORDS;
 }
 
 /** Reads the entry of a leaf's slot; `key` is overwritten. */

@@ -11,13 +11,18 @@ export function inlineValueBytesMax(nodeBytes: number, fixedWords: number): numb
   return Math.min(nodeBytes / 4, (layout.PAYLOAD_WORDS_MAX - fixedWords) * 4);
 }
 
+/** Bytes of a value that one node holds; all nodes of a chain but the last are full. */
+export function valueBytesMax(nodeBytes: number): number {
+  return nodeBytes - layout.VALUE_DATA_BYTES;
+}
+
 export function valueNodesFor(nodeBytes: number, valueBytes: number): number {
-  return Math.ceil(valueBytes / (nodeBytes - layout.VALUE_DATA_BYTES));
+  return Math.ceil(valueBytes / valueBytesMax(nodeBytes));
 }
 
 /** Stores a value; answers the id of its first node. */
 export function storeValue(node: Node, allocator: NodeAllocator, tree: number, value: Uint8Array): number {
-  const room = node.slabs.nodeBytes - layout.VALUE_DATA_BYTES;
+  const room = valueBytesMax(node.slabs.nodeBytes);
   let next = layout.NIL;
   // Back to front, so that every node can name the one behind it.
   for (let at = Math.floor((value.length - 1) / room) * room; at >= 0; at -= room) {

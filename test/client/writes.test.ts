@@ -93,6 +93,17 @@ test('a batch that a close cuts off keeps the results of what was sent before', 
   }
 });
 
+test('a batch of two pieces is sent before the call returns, and nothing called later overtakes it', async () => {
+  const { shards, writes, settled } = twoShards();
+  const size = 8192;
+  const key = (i: number) => ({ type: 'a', id: `k${i}` });
+  const requests = Array.from({ length: size }, (_, i) => ({ key: key(i), owner: 'n', ttlMs: TTL_MS }));
+  const [acquired, released] = await settled(Promise.all([writes.acquireMany(requests), writes.releaseOwner('n')]));
+  assert.ok(acquired.every(({ ok }) => ok));
+  assert.equal(released, { released: size });
+  assert.is(shards[0].leases().size + shards[1].leases().size, 0);
+});
+
 test('each result of a batch of any size stands where its request stood', async () => {
   const { writes, clock, settled } = twoShards();
   const size = 10_000;

@@ -196,7 +196,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a commit is written as a checkpoint without a check',
     file: 'src/recovery/save.ts',
-    from: 'expectWhole(directory, slabs, commit);',
+    from: 'expectWhole(slabs, commit);',
     to: '',
     killedBy: ['recovery/save'],
   },

@@ -145,4 +145,18 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     to: 'return setCuts(0, length - 1, length);',
     killedBy: ['tree/pack', 'tree/tree'],
   },
+  {
+    name: 'a value may have fewer bytes than its lease says',
+    file: 'src/tree/check.ts',
+    from: 'this.#expect(here > 0 && here === due,',
+    to: 'this.#expect(true,',
+    killedBy: ['recovery/check'],
+  },
+  {
+    name: 'the payload of a lease may have any size',
+    file: 'src/recovery/agreement.ts',
+    from: "if (size !== payloadWordsDue(words, at, size)) throw misfit('leases', leaf, slot);",
+    to: '',
+    killedBy: ['recovery/check'],
+  },
 ];

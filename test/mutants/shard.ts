@@ -240,4 +240,18 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
     to: 'for (const [at, i] of piece.entries()) this.#dispatcher.postPrepared(prepared, i, batch, at);',
     killedBy: ['client/writes'],
   },
+  {
+    name: 'renewals copy what they are then refused',
+    file: 'src/shard/grants.ts',
+    from: 'return this.#renewedLast ? table.findForRenewal(key) : table.find(key);',
+    to: 'return table.findForRenewal(key);',
+    killedBy: ['shard/memory'],
+  },
+  {
+    name: 'of a batch only the first piece is sent before the call returns',
+    file: 'src/client/writes.ts',
+    from: 'if (sent >= 2 * PIECE) await',
+    to: 'if (sent > 0) await',
+    killedBy: ['client/writes'],
+  },
 ];

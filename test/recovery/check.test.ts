@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { OWNER_REF } from '../../native-layout/lease-record.js';
+import { OWNER_REF, VALUE_SIZE } from '../../native-layout/lease-record.js';
+import * as layout from '../../native-layout/node.js';
 import { CheckpointWriter } from '../../src/checkpoint/writer.js';
 import type { FileSystem } from '../../src/io/file-system.js';
 import { Key, KeyEncoder } from '../../src/key.js';
@@ -10,8 +11,12 @@ import { checkCommit, NodeSet } from '../../src/recovery/check.js';
 import { TreeSaver } from '../../src/recovery/images.js';
 import { startLog } from '../../src/recovery/new-shard.js';
 import { LeaseTable } from '../../src/table/lease-table.js';
+import { TreeDamage } from '../../src/tree/check.js';
+import { LEASES } from '../../src/tree/kinds.js';
 import { nameKey, putName, refKey } from '../../src/tree/names.js';
+import { Node } from '../../src/tree/node.js';
 import type { LogOwner } from '../../src/wal/segment.js';
+import { scaled, seed } from '../support/env.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { HandClock, makeShardDirectory, SHARD_DIRECTORY, ShardDriver, STORE_ID } from '../support/shard-driver.js';
 import { uuid } from '../support/tree-keys.js';
@@ -143,6 +148,110 @@ for (const [name, { harm, found }] of Object.entries(DAMAGES)) {
     assert.throws(() => check(trees), found);
   });
 }
+
+/** Leases with values, short and long, and the first node of a long one's. */
+function sampleWithValues(): Sample & { readonly chain: Node } {
+  const trees = sample(texts.slice(0, 60));
+  const { slabs, table } = trees;
+  for (let i = 0; i < 40; i++) {
+    const key = keyOf(`valued-${i}`);
+    const value = new Uint8Array(i % 2 === 0 ? 20 + i : 3000 + 100 * i).fill(i);
+    table.grant(key, table.find(key), Buffer.from(`n${i % 3}`), 100 + i, 5000, 1000, 0, value);
+  }
+  assert.ok(table.find(keyOf('valued-1')));
+  const { payload, payloadAt, payloadWords } = table.leases;
+  const chain = new Node(slabs).open(LEASES.valueNode(payload, payloadAt, payloadWords));
+  return { slabs, table, chain };
+}
+
+const VALUE_DAMAGES: Record<
+  string,
+  { readonly harm: (trees: ReturnType<typeof sampleWithValues>) => void; readonly found: RegExp }
+> = {
+  'a value that goes on out of memory': {
+    harm: ({ chain }) => {
+      chain.words[chain.at + layout.VALUE_NEXT] = 16_776_200;
+    },
+    found: /node 16776200: no such value node/,
+  },
+  'a value that goes on in a circle': {
+    harm: ({ chain }) => {
+      chain.words[chain.at + layout.VALUE_NEXT] = chain.id;
+    },
+    found: /value node reached twice/,
+  },
+  'a value cut short': {
+    harm: ({ chain }) => {
+      chain.words[chain.at + layout.VALUE_NEXT] = layout.NIL;
+    },
+    found: /a value that ends \d+ bytes early/,
+  },
+  'a value with fewer bytes than it had': {
+    harm: ({ chain }) => {
+      chain.words[chain.at + layout.VALUE_BYTES] = 10;
+    },
+    found: /10 bytes of a value where \d+ are due/,
+  },
+  'a value with more bytes than a node has': {
+    harm: ({ chain }) => {
+      chain.words[chain.at + layout.VALUE_BYTES] = 0xffffffff;
+    },
+    found: /4294967295 bytes of a value where/,
+  },
+  'a lease that says more of its value than there is': {
+    harm: ({ table }) => {
+      assert.ok(table.find(keyOf('valued-0')));
+      table.leases.payload[table.leases.payloadAt + VALUE_SIZE] = 21 + 4;
+    },
+    found: /leases tree.*does not take \d+ words/,
+  },
+  'a name that says to be longer than it is': {
+    harm: ({ table }) => {
+      const { tree } = table.names;
+      assert.ok(tree.find(refKey(new Key(), table.names.find(Buffer.from('n0')))));
+      tree.payload[tree.payloadAt] = 0x7fffffff;
+    },
+    found: /names tree.*does not take \d+ words/,
+  },
+};
+
+for (const [name, { harm, found }] of Object.entries(VALUE_DAMAGES)) {
+  test(`${name}: is found`, () => {
+    const trees = sampleWithValues();
+    check(trees);
+    harm(trees);
+    assert.throws(
+      () => check(trees),
+      (error: Error) => error instanceof TreeDamage && found.test(error.message),
+    );
+  });
+}
+
+test('whatever a word in a node is changed to, the check ends with a verdict', () => {
+  const trees = sampleWithValues();
+  const { slabs } = trees;
+  const nodes: number[] = [];
+  checkCommit(slabs, trees.table.roots, (id) => nodes.push(id) > 0);
+  const random = new Random(seed);
+  const changes = [() => 0, () => 1, () => 0xffffffff, () => random.below(slabs.capacity), () => random.below(2 ** 32)];
+  const trials = scaled(3000, 300_000);
+  let found = 0;
+  for (let i = 0; i < trials; i++) {
+    const node = new Node(slabs).open(nodes[random.below(nodes.length)]);
+    const at = node.at + random.below(random.below(2) === 0 ? 16 : slabs.nodeWords);
+    const before = node.words[at];
+    node.words[at] = changes[random.below(changes.length)]();
+    try {
+      check(trees);
+    } catch (error) {
+      assert.instance(error, TreeDamage);
+      found++;
+    }
+    node.words[at] = before;
+  }
+  assert.ok(found > trials / 20, `${found} of ${trials} found`);
+  check(trees);
+});
 
 /** A checkpoint of which every checksum is right, such as none that is checked before it is written. */
 function writeUnchecked(files: FileSystem, owner: LogOwner, { slabs, table }: Sample): void {

@@ -34,6 +34,26 @@ function isOk({ status }: Answer): boolean {
   return status === mail.STATUS_OK;
 }
 
+test('renewals that are refused copy nothing, whatever a reader holds on to', () => {
+  const shard = ShardDriver.open({ files: new FaultFileSystem(), clock: new HandClock(), memoryBytes: 1 << 22 });
+  const held = new Map<string, number>();
+  for (let i = 0; i < 5000; i++) {
+    held.set(`chat/${i}`, shard.answer(shard.acquire(`chat/${i}`, 'n1', TTL)).token);
+  }
+  const pins = new PinRow(shard.control, claimRow([shard.control]));
+  const pin = pins.acquire();
+  const { doubles } = shard.control;
+  const used = () => doubles[AT.nodesAllocated] - doubles[AT.nodesFree];
+  const before = used();
+  for (const [key, token] of held) shard.renew(key, token + 1);
+  shard.settle();
+  assert.ok(used() - before < 10, `${used() - before} nodes for nothing`);
+  for (const [key, token] of held) shard.renew(key, token);
+  shard.settle();
+  assert.ok(used() - before > 30, `${used() - before} nodes for as many leases`);
+  pins.release(pin);
+});
+
 test('memory that is full stops growth, not renewals and releases, and growth goes on when there is room', () => {
   const { shard, held } = fill();
   for (let round = 0; round < 5; round++) {
