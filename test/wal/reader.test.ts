@@ -451,7 +451,10 @@ test('a frame that checks out and contradicts itself is corrupt, never torn', ()
   expect(/ends before its last record/, [layout.FRAME_COUNT, 2]);
   expect(/claims 0 records in \d+ bytes/, [layout.FRAME_COUNT, 0]);
   expect(/claims 4000000000 records/, [layout.FRAME_COUNT, 4_000_000_000]);
-  expect(/damaged at byte \d+: a number past 2\^53/, [layout.FRAME_HEADER_WORDS + layout.LEASE_EXPIRES + 1, 0xffffffff]);
+  expect(/damaged at byte \d+: a number past 2\^53/, [
+    layout.FRAME_HEADER_WORDS + layout.LEASE_EXPIRES + 1,
+    0xffffffff,
+  ]);
   expect(/unknown kind 0/, [layout.FRAME_HEADER_WORDS, 0x0003_00_00]);
 });
 
