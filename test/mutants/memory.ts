@@ -159,4 +159,11 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     to: '',
     killedBy: ['recovery/check'],
   },
+  {
+    name: 'a full leaf is cut anywhere but at its seam',
+    file: 'src/tree/pack.ts',
+    from: 'const seam = level === 0 ? seamNearMiddle(entries) : 0;',
+    to: 'const seam = level === 0 ? 0 & seamNearMiddle(entries) : 0;',
+    killedBy: ['tree/tree'],
+  },
 ];

@@ -101,6 +101,21 @@ test('long histories over every kind of tree, node size and shape of keys', () =
   }
 });
 
+test('UUIDs that arrive in order, of several types, leave full leaves behind', () => {
+  const random = new Random(seed);
+  for (const nodeBytes of [2048, 4096]) {
+    const fixture = new TreeFixture(OWNERS, nodeBytes, MEMORY_BYTES);
+    for (let i = 0; i < 10_000; i++) {
+      const id = `${(0x0190_0000 + i).toString(16).padStart(8, '0')}${uuid(random).slice(8)}`;
+      fixture.put(Buffer.from(`\0\0\0\u0001actor-${random.below(8)}\0${id}`), random);
+    }
+    fixture.commit();
+    const { usedBytes, leaves, branches } = fixture.verify(random);
+    const share = usedBytes / ((leaves + branches) * nodeBytes);
+    assert.ok(share > 0.75, `${nodeBytes}-byte nodes are ${share} full`);
+  }
+});
+
 /** Keys of one owner and type, as far apart as keys can be. */
 function uniformKeys(random: Random, count: number): Uint8Array[] {
   return Array.from({ length: count }, () => Buffer.from(`\0\0\0\u0001actor\0${uuid(random)}`));
