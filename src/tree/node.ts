@@ -149,6 +149,16 @@ export class Node {
     return compareRuns(this.bytes, a, b, common) || suffixA - suffixB;
   }
 
+  /** Whether the key certainly lies between two keys of this leaf, as the head of the first and of the last tell. */
+  surrounds(key: Key): boolean {
+    const last = this.count - 1;
+    if (last < 1 || this.#comparePrefix(key) !== 0) return false;
+    const prefixBytes = this.prefixBytes;
+    if (this.uuidTail && key.uuidAt !== prefixBytes) return false;
+    const head = this.uuidTail ? key.u0 : key.wordAt(prefixBytes);
+    return this.head(0) < head && head < this.head(last);
+  }
+
   /** Slot of the key in a leaf, or the complement (`~`) of where it would go. */
   search(key: Key): number {
     const count = this.count;

@@ -248,8 +248,12 @@ export class Tree {
     return true;
   }
 
-  /** Remembers the path to the leaf that covers the key; `false` if there is no leaf. */
+  /**
+   * Remembers the path to the leaf that covers the key; `false` if there is no leaf. Batches and logs come in the order of
+   * the tree, and their next key often lies in the leaf that the path leads to already.
+   */
   #descend(key: Key): boolean {
+    if (this.#leaf >= 0 && this.#path[this.#leaf].surrounds(key)) return true;
     this.#leaf = -1;
     if (this.root === layout.NIL) return false;
     let node = this.#path[0].open(this.root);

@@ -166,4 +166,32 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     to: 'const seam = level === 0 ? 0 & seamNearMiddle(entries) : 0;',
     killedBy: ['tree/tree'],
   },
+  {
+    name: 'a key like the first of a leaf is taken to lie in it',
+    file: 'src/tree/node.ts',
+    from: 'return this.head(0) < head && head < this.head(last);',
+    to: 'return this.head(0) <= head && head < this.head(last);',
+    killedBy: ['tree/tree'],
+  },
+  {
+    name: 'a key like the last of a leaf is taken to lie in it',
+    file: 'src/tree/node.ts',
+    from: 'return this.head(0) < head && head < this.head(last);',
+    to: 'return this.head(0) < head && head <= this.head(last);',
+    killedBy: ['tree/tree'],
+  },
+  {
+    name: 'a UUID is taken to lie in a leaf of UUIDs elsewhere in their keys',
+    file: 'src/tree/node.ts',
+    from: 'if (this.uuidTail && key.uuidAt !== prefixBytes) return false;',
+    to: '',
+    killedBy: ['tree/tree'],
+  },
+  {
+    name: 'a path is taken to hold after the tree went back',
+    file: 'src/tree/tree.ts',
+    from: 'this.count = count;\n    this.#leaf = -1;',
+    to: 'this.count = count;',
+    killedBy: ['tree/tree'],
+  },
 ];
