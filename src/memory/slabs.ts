@@ -8,7 +8,13 @@ export interface SlabsHandle {
   readonly buffers: readonly SharedArrayBuffer[];
 }
 
-const SLAB_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Slabs are as large as they can be without much more being reserved than was asked for: a node is copied within one
+ * slab for a fifth less than from one to another.
+ */
+const SLAB_BYTES_MIN = 64 * 1024 * 1024;
+const SLAB_BYTES_MAX = 1024 * 1024 * 1024;
+const SLABS_AT_LEAST = 8;
 
 /**
  * The memory that nodes live in: fixed-size SharedArrayBuffers, all reserved at once, so that no thread can meet a node
@@ -49,8 +55,9 @@ export class Slabs {
   static reserve(nodeBytes: number, memoryBytes: number): Slabs {
     assert(nodeBytes >= NODE_BYTES_MIN && nodeBytes <= NODE_BYTES_MAX, 'node size out of bounds');
     assert(Number.isInteger(Math.log2(nodeBytes)), 'node size must be a power of two');
-    const wanted = 2 ** Math.ceil(Math.log2(Math.max(memoryBytes, nodeBytes * 16)));
-    const slabBytes = Math.min(SLAB_BYTES_MAX, wanted);
+    const all = 2 ** Math.ceil(Math.log2(Math.max(memoryBytes, nodeBytes * 16)));
+    const share = 2 ** Math.floor(Math.log2(Math.max(memoryBytes / SLABS_AT_LEAST, SLAB_BYTES_MIN)));
+    const slabBytes = Math.min(all, share, SLAB_BYTES_MAX);
     const count = Math.max(1, Math.ceil(memoryBytes / slabBytes));
     assert((count * slabBytes) / nodeBytes <= TWO_32, 'more nodes than ids');
     return new Slabs({ nodeBytes, buffers: reserveBuffers(count, slabBytes) });

@@ -8,9 +8,11 @@ const MIB = 1 << 20;
 
 test('reserves at least what was asked for, in equal slabs', () => {
   for (const nodeBytes of [2048, 4096, 8192, 16384]) {
-    for (const memoryBytes of [1, nodeBytes, 3 * MIB, 64 * MIB, 65 * MIB, 200 * MIB]) {
+    for (const memoryBytes of [1, nodeBytes, 3 * MIB, 64 * MIB, 65 * MIB, 200 * MIB, 1025 * MIB, 1700 * MIB]) {
       const slabs = Slabs.reserve(nodeBytes, memoryBytes);
       assert.ok(slabs.capacity * nodeBytes >= memoryBytes, `${memoryBytes} bytes in nodes of ${nodeBytes}`);
+      const spare = Math.max(64 * MIB, memoryBytes / 8);
+      assert.ok(slabs.capacity * nodeBytes < memoryBytes + spare, `${memoryBytes} bytes and a slab`);
       const sizes = new Set(slabs.handle.buffers.map((buffer) => buffer.byteLength));
       assert.is(sizes.size, 1);
       assert.ok(
