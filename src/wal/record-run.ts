@@ -1,4 +1,5 @@
 import * as layout from '../../native-layout/wal-frame.js';
+import { assert } from '../assert.js';
 import { KeyOrder, placeIn } from '../key-order.js';
 
 /** Enough for each leaf of a million leases to be met four times in a run. */
@@ -21,7 +22,7 @@ export class RecordRun {
 
   /** `logBytes`: the longest that all records together can be. */
   constructor(logBytes: number) {
-    this.words = new Uint32Array(Math.min(logBytes >>> 2, WORDS_MAX));
+    this.words = new Uint32Array(Math.min(Math.ceil(logBytes / 4), WORDS_MAX));
     this.bytes = new Uint8Array(this.words.buffer);
     const records = Math.min(Math.ceil(this.words.length / layout.RECORD_WORDS), RECORDS_MAX);
     this.#starts = new Uint32Array(records);
@@ -33,8 +34,9 @@ export class RecordRun {
     return this.#order.length < this.#starts.length && this.#end + words <= this.words.length;
   }
 
-  /** Copies the record in `words[start, end)`, whose key lies at word `keyAt`. */
+  /** Copies the record in `words[start, end)`, for which there is room, and whose key lies at word `keyAt`. */
   add(words: Uint32Array, start: number, end: number, keyAt: number, lsn: number, offset: number): void {
+    assert(this.hasRoom(end - start), 'a record longer than the log that it is of');
     const i = this.#order.length;
     const target = this.words;
     const to = this.#end;
