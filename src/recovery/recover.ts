@@ -44,6 +44,16 @@ const EMPTY: Roots = { leases: 0, owners: 0, names: 0, leaseCount: 0, ownerCount
  * damaged falls back to the one before it, whose log is kept for that.
  */
 export function recoverShard(options: RecoveryOptions): Recovered {
+  try {
+    return recoverInOrder(options, 'tree');
+  } catch (error) {
+    if (!(error instanceof LeaseStoreError) || error.code !== 'ERR_HOLDFAST_FULL') throw error;
+    // In the order of the tree, grants may come before the removals that made room for them.
+    return recoverInOrder(options, 'log');
+  }
+}
+
+function recoverInOrder(options: RecoveryOptions, order: 'tree' | 'log'): Recovered {
   const { files, directory, owner, slabs, onProgress, monotonicMs } = options;
   const started = monotonicMs();
   const allocator = new NodeAllocator(slabs, 0);
@@ -59,7 +69,7 @@ export function recoverShard(options: RecoveryOptions): Recovered {
       ...owner,
       fromLsn: checkpoint?.lsn ?? 0,
       visitor: replay,
-      inTreeOrder: true,
+      inTreeOrder: order === 'tree',
       onProgress: (done, total) => onProgress('log', done, total),
     }),
   );

@@ -194,4 +194,11 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     to: 'this.count = count;',
     killedBy: ['tree/tree'],
   },
+  {
+    name: 'what fits only in the order of the log is not recovered',
+    file: 'src/recovery/recover.ts',
+    from: "return recoverInOrder(options, 'log');",
+    to: 'throw error;',
+    killedBy: ['shard/memory'],
+  },
 ];

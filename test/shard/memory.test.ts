@@ -83,6 +83,33 @@ test('a full shard is recovered into the same memory, from its log and from a ch
   );
 });
 
+for (const [first, second] of [
+  ['ant', 'zoo'],
+  ['zoo', 'ant'],
+]) {
+  test(`a shard that was full of ${first}s and then of ${second}s is recovered into the same memory`, () => {
+    const files = new FaultFileSystem();
+    const clock = new HandClock();
+    const shard = ShardDriver.open({ files, clock, memoryBytes: 1 << 21 });
+    for (const type of [first, second]) {
+      const held = new Map<string, number>();
+      for (let i = 0; ; i++) {
+        const key = `${type}/${(i * 7919) % 1_000_003}`;
+        const answer = shard.answer(shard.acquire(key, 'n1', TTL));
+        if (answer.status === mail.STATUS_FAILED) break;
+        held.set(key, answer.token);
+      }
+      assert.ok(held.size > 1000);
+      if (type === second) break;
+      shard.syncInBackground();
+      shard.checkpoint();
+      for (const [key, token] of held) assert.ok(isOk(shard.answer(shard.release(key, token))));
+    }
+    const killed = ShardDriver.open({ files: files.afterKill(), clock, memoryBytes: 1 << 21 });
+    assert.equal(killed.leases(), shard.leases());
+  });
+}
+
 test('a reader that stays on an old commit holds writes up at worst; they go on when it is gone', () => {
   const { shard, held } = fill();
   const pins = new PinRow(shard.control, claimRow([shard.control]));
