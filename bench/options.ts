@@ -24,9 +24,9 @@ export const USAGE = `npm run bench -- [options]
   --quick            about a minute, 50,000 leases: shows that everything works, not what is fast
   --only a,b         workloads: ${WORKLOAD_NAMES.join(', ')}
   --engines x,y      ${SUBJECTS.join(', ')}
-  --leases N         default 1,000,000
+  --leases N         default 1,000,000, for the sweep of page sizes ten times as many
   --runs N           each subject so often, in processes of its own; medians and spread are reported. Default 3
-  --sweep NAME       one option of cow-btree through its values: ${SWEEP_NAMES.join(', ')}
+  --sweep NAME       one setting of cow-btree through its values: ${SWEEP_NAMES.join(', ')}
   --seed N           which actors, and in which order. Default 1
   --directory DIR    where stores are put while they are measured. Default: the system's temporary directory
   --json FILE        everything as JSON
@@ -60,14 +60,16 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   });
   if (values.help) return undefined;
   const size = values.quick ? 'quick' : 'full';
+  const sweep = values.sweep === undefined ? undefined : names(values.sweep, '--sweep', SWEEP_NAMES)[0];
+  const leases = size === 'full' && sweep !== undefined ? (SWEEPS[sweep].leases ?? LEASES.full) : LEASES[size];
   return {
     quick: values.quick,
     only: values.only === undefined && values.quick ? QUICK : names(values.only, '--only', WORKLOAD_NAMES),
     engines: names(values.engines, '--engines', SUBJECTS),
-    leases: whole(values.leases ?? String(LEASES[size]), '--leases', 100, 100_000_000),
+    leases: whole(values.leases ?? String(leases), '--leases', 100, 100_000_000),
     runs: whole(values.runs ?? String(RUNS[size]), '--runs', 1, 100),
     seed: whole(values.seed, '--seed', 0, 2 ** 32 - 1),
-    sweep: values.sweep === undefined ? undefined : names(values.sweep, '--sweep', SWEEP_NAMES)[0],
+    sweep,
     directory: values.directory,
     json: values.json,
     html: values.html,

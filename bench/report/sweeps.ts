@@ -17,6 +17,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'renewals/s, in batches', workload: 'renew-batch', metrics: ['rate'] },
   { title: 'gets/s', workload: 'get', metrics: ['rate'] },
   { title: 'rows/s, scans of 100', workload: 'scan-100', metrics: ['rate'] },
+  { title: 'first page of 10, µs: P50', workload: 'page', metrics: ['p50'] },
   { title: 'count, µs: P50', workload: 'count', metrics: ['p50'] },
   { title: 'idle, % of a core', workload: 'idle', metrics: ['cpu'] },
   { title: 'first call after idling, µs: P50 / P95', workload: 'idle:first-call', metrics: ['p50', 'p95'] },
