@@ -30,6 +30,7 @@ export class Dispatcher {
       monotonicMs: clock.monotonicMs,
       drain: () => this.#drain(),
       ready: () => this.#ready(),
+      waking: () => this.#mailboxes.some((mailbox) => mailbox.waking),
       busy: () => this.#calls.size > 0,
       spins,
     });

@@ -1,7 +1,7 @@
 import { REQUEST_CALL } from '../../native-layout/mailbox.js';
 import type { Control } from '../memory/control.js';
 import { RingReader, RingWriter } from '../mailbox/ring.js';
-import { ringDoorbell } from '../shard/wait.js';
+import { isAsleep, ringDoorbell } from '../shard/wait.js';
 import type { Calls } from './calls.js';
 import { Completion } from './completion.js';
 import type { Outgoing } from './request-writer.js';
@@ -15,6 +15,8 @@ export class Mailbox {
   #backlog: Uint32Array[] = [];
   /** Whether nobody reads the ring: everything waits in the backlog then. */
   #held = false;
+  /** Whether the shard was woken, and has not been seen awake since. */
+  #woken = false;
 
   constructor(control: Control, requests: SharedArrayBuffer, completions: SharedArrayBuffer) {
     this.#control = control;
@@ -49,13 +51,14 @@ export class Mailbox {
   /** Shows the shard what was posted, and wakes it if it sleeps. */
   send(): void {
     this.#requests.publish();
-    ringDoorbell(this.#control);
+    if (ringDoorbell(this.#control)) this.#woken = true;
   }
 
   /** Hands out the completions that are there. Answers whether there were any. */
   drain(calls: Calls): boolean {
     let at = this.#completions.next();
     if (at < 0) return false;
+    this.#woken = false;
     for (; at >= 0; at = this.#completions.next()) calls.complete(this.#completion.open(at));
     this.#completions.release();
     if (this.#backlog.length > 0 && !this.#held) this.#sendBacklog();
@@ -64,6 +67,12 @@ export class Mailbox {
 
   get ready(): boolean {
     return this.#completions.ready;
+  }
+
+  /** Whether the shard was woken for what was sent, and has had no core yet. */
+  get waking(): boolean {
+    if (this.#woken) this.#woken = isAsleep(this.#control);
+    return this.#woken;
   }
 
   /**

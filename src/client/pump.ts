@@ -2,9 +2,14 @@ import type { ClientBell } from '../mailbox/client-bell.js';
 
 /** So long after the last completion the client polls; then it waits to be woken. Longer than a synced write takes. */
 const POLL_MS = 1;
+/**
+ * A shard that was woken is awake after so long, unless it waits for the very core that this thread polls on: systems like
+ * to wake a thread where its waker runs, on virtual machines above all, and let it wait for the end of a time slice.
+ */
+const WAKE_MS = 0.05;
 /** A look that does not let go of the thread lasts at most so long: a few times what a written commit takes. */
 const SPIN_MS = 0.03;
-/** However fast answers come, the event loop turns this often, so that timers and sockets get their share. */
+/** However fast answers come, and whatever is waited for, the event loop turns this often: timers and sockets get their share. */
 const TURN_EVERY_MS = 0.25;
 /** Looks at the rings between two looks at the clock. */
 const LOOKS = 32;
@@ -18,6 +23,8 @@ export interface PumpParts {
   readonly drain: () => boolean;
   /** Whether something waits to be drained. */
   readonly ready: () => boolean;
+  /** Whether a shard that was woken still sleeps. */
+  readonly waking: () => boolean;
   /** Whether anything is under way. */
   readonly busy: () => boolean;
   /** Whether there is a core on which a shard can answer while this thread spins. */
@@ -30,7 +37,8 @@ export interface PumpParts {
  * 1. Once the caller's own code has run, it looks at the rings for a moment without a turn of the event loop, whose
  *    bookkeeping costs three microseconds a turn: half of what an awaited renewal takes.
  * 2. While that does not help (a sync is slow), or the event loop has waited long enough, it looks once every turn.
- * 3. When nothing comes for a while it sleeps until the bell rings, which costs sixty microseconds.
+ * 3. A shard that had to be woken and does not wake is left the core for a moment.
+ * 4. When nothing comes for a while it sleeps until the bell rings, which costs sixty microseconds.
  */
 export class Pump {
   readonly #p: PumpParts;
@@ -78,7 +86,7 @@ export class Pump {
   };
 
   readonly #poll = (): void => {
-    const { drain, busy, monotonicMs } = this.#p;
+    const { bell, drain, ready, waking, busy, monotonicMs } = this.#p;
     const nowMs = monotonicMs();
     this.#turnedMs = nowMs;
     if (drain()) {
@@ -89,8 +97,13 @@ export class Pump {
       this.#running = false;
       return;
     }
-    if (nowMs - this.#lastMs < POLL_MS) setImmediate(this.#poll);
-    else void this.#sleep();
+    const waitedMs = nowMs - this.#lastMs;
+    if (waitedMs >= POLL_MS) {
+      void this.#sleep();
+      return;
+    }
+    if (waitedMs >= WAKE_MS && waking()) bell.nap(ready, TURN_EVERY_MS);
+    setImmediate(this.#poll);
   };
 
   async #sleep(): Promise<void> {

@@ -38,4 +38,12 @@ export class ClientBell {
     }
     Atomics.store(this.#words, WAITING, 0);
   }
+
+  /** As {@link wait}, without letting go of the thread: its core is free meanwhile. */
+  nap(ready: () => boolean, timeoutMs: number): void {
+    const rings = Atomics.load(this.#words, RINGS);
+    Atomics.store(this.#words, WAITING, 1);
+    if (!ready()) Atomics.wait(this.#words, RINGS, rings, timeoutMs);
+    Atomics.store(this.#words, WAITING, 0);
+  }
 }

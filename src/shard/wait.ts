@@ -3,7 +3,7 @@ import type { RingReader } from '../mailbox/ring.js';
 import type { Control } from '../memory/control.js';
 import type { WaitStrategy } from '../options.js';
 
-/** Longer than the gaps of a client that awaits each call, and than those of 10,000 calls a second. */
+/** Longer than the gaps of a client that awaits each call, and than those of 10,000 evenly spaced calls a second. */
 const ADAPTIVE_SPIN_MS = 0.2;
 
 /** Even a shard that never sleeps ends its spin after so long, to see what there is to do for one that is idle. */
@@ -14,7 +14,7 @@ const LOOKS = 200;
 
 /**
  * For how long a shard looks for work without pause before it sleeps. `spin` never sleeps, `park` sleeps at once, `adaptive`
- * spins for a moment as long as there is a core to spare.
+ * spins for a moment as long as there is a core to spare and the last work came that soon.
  */
 export function spinMs(strategy: WaitStrategy, shards: number, cores: number): number {
   if (strategy === 'spin') return Number.POSITIVE_INFINITY;
@@ -29,6 +29,9 @@ export class Waiter {
   readonly #spinMs: number;
   readonly #nowMs: () => number;
   readonly #due: () => boolean;
+  /** Whether the last request came so soon that spinning met it, or would have. */
+  #pays = true;
+  #idleFromMs = 0;
 
   /** `nowMs`: any clock that is never set back. `due`: whether there is work that no request brought. */
   constructor(control: Control, requests: RingReader, spinMs: number, nowMs: () => number, due: () => boolean) {
@@ -47,7 +50,9 @@ export class Waiter {
   /** Answers `true` as soon as there is something to do, `false` when the spin is over. */
   spin(): boolean {
     if (this.#spinMs === 0) return this.#called;
-    const end = this.#nowMs() + Math.min(this.#spinMs, SPIN_MS_MAX);
+    this.#idleFromMs = this.#nowMs();
+    if (!this.#pays) return this.#called;
+    const end = this.#idleFromMs + Math.min(this.#spinMs, SPIN_MS_MAX);
     do {
       for (let i = 0; i < LOOKS; i++) if (this.#requests.ready) return true;
       if (this.#called) return true;
@@ -63,6 +68,7 @@ export class Waiter {
     // Whoever rang before it could see that this shard parks is seen here.
     if (!this.#called) Atomics.wait(signed, layout.DOORBELL, rings, timeoutMs);
     Atomics.store(signed, layout.PARKED, 0);
+    this.#pays = this.#nowMs() - this.#idleFromMs < this.#spinMs;
   }
 
   /** Sleeps even if there is something to do: until somebody calls, at most so long. */
@@ -89,9 +95,16 @@ export function forgetWaiting({ signed }: Control): void {
   Atomics.store(signed, layout.GATE, layout.GATE_OPEN);
 }
 
-/** The other side: wakes a shard that sleeps. Call it after the request is visible. */
-export function ringDoorbell(control: Control): void {
-  if (Atomics.load(control.signed, layout.PARKED) === 1) ringLoudly(control);
+/** The other side: wakes a shard that sleeps. Call it after the request is visible. Answers whether it slept. */
+export function ringDoorbell(control: Control): boolean {
+  const slept = isAsleep(control);
+  if (slept) ringLoudly(control);
+  return slept;
+}
+
+/** Whether a shard sleeps; one that was woken does until it has a core. */
+export function isAsleep({ signed }: Control): boolean {
+  return Atomics.load(signed, layout.PARKED) === 1;
 }
 
 function ringLoudly(control: Control): void {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Pump } from '../../src/client/pump.js';
@@ -11,6 +12,7 @@ function pumped(options: { spins: boolean; looksPerAnswer: number; msPerLook: nu
     bell: new ClientBell(ClientBell.create()),
     monotonicMs: () => state.nowMs,
     spins: options.spins,
+    waking: () => false,
     busy: () => state.calls > 0,
     ready: () => {
       state.nowMs += options.msPerLook;
@@ -79,6 +81,54 @@ test('an answer that spinning would not meet is not spun for the next time', asy
   await call();
   assert.is(state.answered, 2);
   assert.is(state.looks, looks);
+});
+
+/** How often an unanswered call is polled for before the thread sleeps, and how often it naps, on a clock that each look at it moves on by 10 µs. */
+async function pollsUntilAsleep(waking: boolean): Promise<{ polls: number; naps: number }> {
+  const words = ClientBell.create();
+  let nowMs = 0;
+  let polls = 0;
+  let naps = 0;
+  let answered = false;
+  class CountedBell extends ClientBell {
+    override nap(_ready: () => boolean, timeoutMs: number): void {
+      naps++;
+      nowMs += timeoutMs;
+    }
+  }
+  const pump = new Pump({
+    bell: new CountedBell(words),
+    monotonicMs: () => {
+      nowMs += 0.01;
+      return nowMs;
+    },
+    spins: false,
+    busy: () => !answered,
+    ready: () => answered,
+    waking: () => waking,
+    drain: () => {
+      polls++;
+      return answered;
+    },
+  });
+  pump.start();
+  await sleep(20);
+  assert.is(new Int32Array(words)[1], 1, 'it does not sleep');
+  const pollsAwake = polls;
+  answered = true;
+  new ClientBell(words).ring();
+  await sleep(1);
+  assert.is(polls, pollsAwake + 1, 'the bell was not heard');
+  return { polls: pollsAwake, naps };
+}
+
+test('a shard that was woken and does not wake is left the core', async () => {
+  const awake = await pollsUntilAsleep(false);
+  assert.is(awake.naps, 0);
+  assert.ok(awake.polls > 90, `${awake.polls} polls`);
+  const waking = await pollsUntilAsleep(true);
+  assert.is(waking.naps, 4);
+  assert.ok(waking.polls < 20, `${waking.polls} polls`);
 });
 
 test.run();

@@ -30,4 +30,15 @@ test('what came before the client could be seen to wait is not slept through', a
   await new ClientBell(ClientBell.create()).wait(() => true, 60_000);
 });
 
+test('a nap ends by itself, at once if something has come, and leaves nobody waiting', () => {
+  const buffer = ClientBell.create();
+  const bell = new ClientBell(buffer);
+  bell.nap(() => true, 60_000);
+  let asked = 0;
+  bell.nap(() => ++asked < 0, 0.1);
+  assert.is(asked, 1);
+  bell.ring();
+  assert.equal([...new Int32Array(buffer).subarray(0, 2)], [0, 0], 'nobody waits, so nothing rings');
+});
+
 test.run();

@@ -254,4 +254,18 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
     to: 'if (sent > 0) await',
     killedBy: ['client/writes'],
   },
+  {
+    name: 'a shard spins though that has not paid',
+    file: 'src/shard/wait.ts',
+    from: 'if (!this.#pays) return this.#called;',
+    to: '',
+    killedBy: ['shard/wait'],
+  },
+  {
+    name: 'a caller keeps the core that the shard it woke waits for',
+    file: 'src/client/pump.ts',
+    from: 'if (waitedMs >= WAKE_MS && waking()) bell.nap(ready, TURN_EVERY_MS);',
+    to: '',
+    killedBy: ['client/pump'],
+  },
 ];

@@ -41,4 +41,36 @@ test('a shard that never sleeps ends its spin all the same when it is idle', () 
   assert.not(waiter.parks);
 });
 
+test('a shard spins only where the last gap was no longer than a spin', () => {
+  const control = new Control(createControl(0, 4096));
+  let nowMs = 0;
+  let due = false;
+  let looks = 0;
+  const waiter = new Waiter(
+    control,
+    new RingReader(createRing(1024)),
+    0.2,
+    () => {
+      looks++;
+      nowMs += 0.01;
+      return nowMs;
+    },
+    () => due,
+  );
+  const gap = (ms: number): number => {
+    due = false;
+    looks = 0;
+    assert.not(waiter.spin());
+    const spun = looks;
+    nowMs += ms;
+    due = true;
+    waiter.park(60_000);
+    return spun;
+  };
+  assert.ok(gap(1) > 10, 'it spins at first');
+  assert.is(gap(1), 1, 'it spun again though that had not paid');
+  assert.is(gap(0.1), 1);
+  assert.ok(gap(0.1) > 10, 'it does not spin though that would have paid');
+});
+
 test.run();
