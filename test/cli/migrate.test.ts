@@ -81,7 +81,11 @@ const bytesBelow = (directory: string): number =>
   existsSync(directory)
     ? readdirSync(directory, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
-        .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
+        // One may have got its final name since it was listed.
+        .reduce(
+          (sum, { parentPath, name }) => sum + (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0),
+          0,
+        )
     : 0;
 
 test('interrupted, it says how far it came, and goes on when it is run again', async () => {
