@@ -11,7 +11,7 @@ export function* storedLeases<V>({ slabs, recovered }: LoadedShard, codec: Value
   const { table } = recovered;
   const cursor = new Cursor(slabs).start(table.roots.leases, undefined, undefined, false);
   const { leaf } = cursor;
-  const texts = new RunTexts(leaf, 0);
+  const texts = new RunTexts(leaf, 0, Number.POSITIVE_INFINITY);
   const owners = new Map<number, string>();
   while (cursor.nextRun()) {
     const { low, high } = cursor;

@@ -19,6 +19,8 @@ import type { ShardView } from './shard-view.js';
 /** Leases that an iterator decodes at a time, between which its pins rest: few at first, in case no more are wanted. */
 const LOT_FIRST = 16;
 const LOT_MAX = 256;
+/** Whoever sets so low a limit wants a page, and wants all of it: decoded in one go, it needs no pins that rest. */
+const PAGE_MAX = 64;
 /** An iterator that is not gone on with for so long may lose its place. */
 const ITERATOR_AGE_MS = 60_000;
 
@@ -143,12 +145,12 @@ export class Reads<V> implements LeaseReads<V> {
   *#iterate(plan: Plan): Generator<Lease<V>, undefined> {
     const nowMs = this.#nowMs();
     expectOpen(this.#p);
+    let wanted = plan.limit <= PAGE_MAX ? plan.limit : LOT_FIRST;
     // What is over with the first lot needs no pins that outlast it.
-    const held = this.#source === PRESENT && plan.limit > LOT_FIRST;
+    const held = this.#source === PRESENT && plan.limit > wanted;
     const own = held ? new HeldPins(this.#p, ITERATOR_AGE_MS, true) : undefined;
     const merged = this.#scan(plan, nowMs);
     try {
-      let wanted = LOT_FIRST;
       for (let left = plan.limit; left > 0; ) {
         const lot = this.#decodeLot(merged, own ?? this.#source, Math.min(wanted, left));
         left = lot.length < wanted ? 0 : left - lot.length;

@@ -11,8 +11,8 @@ const scratch = Buffer.alloc(AHEAD_MAX * ID_BYTES_MAX + HEAD_BYTES);
 
 /**
  * The types and ids of the keys that a scan goes over, as text. Decoding one long text and slicing it costs a fraction
- * of decoding many short ones, so the ids of the next slots are made together; how many grows as the walk goes on, so
- * that who wants one id pays for one.
+ * of decoding many short ones, so the ids of the next slots are made together: as many as are wanted, and where nobody says, more
+ * and more as the walk goes on, so that who wants one id pays for one.
  *
  * A key begins with `skip` bytes that are neither: an owner's reference.
  */
@@ -33,16 +33,17 @@ export class RunTexts {
   #text = '';
   /** Where each of those ids starts in `#text`, and where the last ends. */
   readonly #starts: number[] = [0];
-  #ahead = 1;
+  #ahead: number;
   /** Its low byte is all bytes that were put in the scratch buffer, or-ed together; digits of UUIDs aside. */
   #seen = 0;
   #key: Key | undefined;
 
-  /** `type`: that of all keys that are walked, if it is known. */
-  constructor(leaf: Node, skip: number, type?: string) {
+  /** `type`: that of all keys that are walked, if it is known. `wanted`: how many at most. */
+  constructor(leaf: Node, skip: number, wanted: number, type?: string) {
     this.#leaf = leaf;
     this.#skip = skip;
     this.#known = type;
+    this.#ahead = wanted <= AHEAD_MAX ? wanted : 1;
   }
 
   /** The leaf moved: of its slots, those from `low` up to `high` are walked next. */

@@ -44,7 +44,8 @@ export class ShardScan {
     this.#nowMs = nowMs;
     this.#cursor = new Cursor(view.slabs);
     this.leaf = plan.owner === undefined ? this.#cursor.leaf : new Node(view.slabs);
-    this.#texts = new RunTexts(this.#cursor.leaf, plan.owner === undefined ? 0 : OWNER_REF_BYTES, plan.type);
+    const skip = plan.owner === undefined ? 0 : OWNER_REF_BYTES;
+    this.#texts = new RunTexts(this.#cursor.leaf, skip, plan.limit, plan.type);
   }
 
   /** Moves to the next lease; `false` behind the last. `pin` holds the commit, the same one each time. */

@@ -382,9 +382,22 @@ test('what is read is a copy: it does not change when the store does', () => {
   );
 });
 
+test('limits on both sides of what is decoded at a time are kept to, forwards and backwards', () => {
+  const fixture = many(400);
+  const reads = new Reads(fixture.parts());
+  const all = ids(reads.range({ type: 'many' }));
+  assert.is(all.length, 400);
+  for (const limit of [0, 1, 15, 16, 17, 63, 64, 65, 79, 80, 81, 399, 400, 401]) {
+    assert.equal(ids(reads.range({ type: 'many', limit })), all.slice(0, limit), `${limit}`);
+    const backwards = ids(reads.range({ type: 'many', limit, reverse: true }));
+    assert.equal(backwards, all.toReversed().slice(0, limit), `${limit} backwards`);
+    assert.is(fixture.pinned, 0);
+  }
+});
+
 test('an iterator that is asked for leases after the close has none, however few it was to give', () => {
-  for (const limit of [1, 16, 17, undefined]) {
-    const fixture = many(40);
+  for (const limit of [1, 64, 65, undefined]) {
+    const fixture = many(100);
     const leases = new Reads(fixture.parts()).range({ type: 'many', ...(limit === undefined ? {} : { limit }) });
     fixture.close();
     assert.throws(() => leases.next(), isClosed, `${limit}`);
@@ -392,8 +405,8 @@ test('an iterator that is asked for leases after the close has none, however few
 });
 
 test('a short read holds nothing once it has been asked for, even if it is not gone on with', () => {
-  const fixture = many(40);
-  const leases = new Reads(fixture.parts()).range({ type: 'many', limit: 16 });
+  const fixture = many(100);
+  const leases = new Reads(fixture.parts()).range({ type: 'many', limit: 64 });
   leases.next();
   assert.is(fixture.pinned, 0);
 });
