@@ -73,8 +73,8 @@ export class Repack {
     const startedMs = this.#nowMs();
     const more = repackDense(tree, this.#slabs, this.#from, this.#next);
     const endedMs = this.#nowMs();
-    // As long again is left to other threads: there may be fewer cores than shards.
-    this.#dueMs = endedMs + (endedMs - startedMs);
+    // As long again is left to other threads: there may be fewer cores than shards. Where no quiet moment came, one is waited for.
+    this.#dueMs = endedMs + (startedMs >= this.#latestMs ? QUIET_MS : endedMs - startedMs);
     this.#latestMs = endedMs + BUSY_EVERY_MS;
     [this.#from, this.#next] = [this.#next, this.#from];
     if (!more) {
