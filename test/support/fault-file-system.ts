@@ -252,9 +252,8 @@ export class FaultFileSystem implements FileSystem {
     /** Every call on a file: counts, fails and crashes as told, and does not outlive `close`. */
     const begin = (operation: Operation, onFault?: (fault: Fault) => void): void => {
       this.#begin(operation, path, onFault);
-      if (!open || (!writable && (operation === 'write' || operation === 'truncate'))) {
-        throw systemError(operation, path, 'EBADF');
-      }
+      if (!open || (!writable && operation === 'write')) throw systemError(operation, path, 'EBADF');
+      if (!writable && operation === 'truncate') throw systemError(operation, path, 'EINVAL');
     };
     const sync = (operation: 'fdatasync' | 'fsync'): void => {
       begin(operation, () => inode.failSync());

@@ -60,10 +60,10 @@ function act(history: History, random: Random): void {
   }
 }
 
-/** The disk fills in the middle of a frame (no frame of three records is that short), which is taken back. */
+/** The disk fills in the middle of a frame, which is taken back. The shortest frame of three of these records has 148 bytes. */
 function failToAppend({ log }: History, random: Random): void {
   const files = log.files as FaultFileSystem;
-  files.inject({ code: 'ENOSPC', operation: 'write', bytesWritten: random.below(150) });
+  files.inject({ code: 'ENOSPC', operation: 'write', bytesWritten: random.below(148) });
   try {
     log.append(3);
   } catch (error) {
