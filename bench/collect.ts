@@ -48,8 +48,9 @@ export class Collector {
     return this.#absences.has(`${engine} `);
   }
 
-  result(): BenchResult {
-    const { seed, leases, runs, quick, sweep } = this.#options;
+  /** What there is after so many whole runs. */
+  result(runs: number): BenchResult {
+    const { seed, leases, quick, sweep } = this.#options;
     return {
       format: 1,
       startedAt: this.#startedAt.toISOString(),

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { ProgressLine } from '../src/cli/progress.js';
 import { Collector } from './collect.js';
 import { type BenchOptions, parseOptions, USAGE } from './options.js';
-import { plan } from './plan.js';
-import { toJson } from './record.js';
+import { type Planned, plan } from './plan.js';
+import { type BenchResult, toJson } from './record.js';
 import { html } from './report/html.js';
 import { summary } from './report/summary.js';
 import { runJob } from './run-job.js';
@@ -24,20 +24,25 @@ const collector = new Collector(options);
 const jobs = plan(options);
 const progress = new ProgressLine();
 for (const [i, job] of jobs.entries()) {
-  if (collector.isAbsent(job.engine)) continue;
-  const title = `${i + 1}/${jobs.length} ${job.engine} '${job.durability}'`;
+  if (!collector.isAbsent(job.engine)) await measure(job, `${i + 1}/${jobs.length} ${job.engine} '${job.durability}'`);
+  // Runs take hours: what was measured in the whole ones outlasts an interruption of the next.
+  if (job.run !== jobs[i + 1]?.run) save(collector.result(job.run + 1));
+}
+progress.end(`measured, ${jobs.length} processes`);
+process.stdout.write(summary(collector.result(options.runs)));
+
+async function measure(job: Planned, title: string): Promise<void> {
   const ending = await runJob(root, job, (message) => {
     if (message.kind === 'progress') progress.tell(`${title}: ${message.text}`);
     else collector.take(message);
   });
   if (!ending.ok) collector.failed(job, ending);
 }
-progress.end(`measured, ${jobs.length} processes`);
 
-const result = collector.result();
-process.stdout.write(summary(result));
-if (options.json !== undefined) writeFileSync(options.json, toJson(result));
-if (options.html !== undefined) writeFileSync(options.html, html(result));
+function save(result: BenchResult): void {
+  if (options.json !== undefined) writeFileSync(options.json, toJson(result));
+  if (options.html !== undefined) writeFileSync(options.html, html(result));
+}
 
 function optionsOrExit(): BenchOptions {
   try {

@@ -29,8 +29,8 @@ export const USAGE = `npm run bench -- [options]
   --sweep NAME       one setting of cow-btree through its values: ${SWEEP_NAMES.join(', ')}
   --seed N           which actors, and in which order. Default 1
   --directory DIR    where stores are put while they are measured. Default: the system's temporary directory
-  --json FILE        everything as JSON
-  --html FILE        one page that needs nothing else
+  --json FILE        everything as JSON, written anew after each run
+  --html FILE        one page that needs nothing else, likewise
 `;
 
 const LEASES = { full: 1_000_000, quick: 50_000 };

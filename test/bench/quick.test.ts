@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -68,6 +70,25 @@ test('a quick run of three subjects yields figures, JSON and a page', () => {
   assert.is(page.match(/<svg/g)?.length, page.match(/<\/svg>/g)?.length);
   assert.ok(page.includes('<svg') && page.trimEnd().endsWith('</html>'));
   assert.not.match(page, /NaN|undefined|Infinity|<script|https?:/);
+});
+
+test('what whole runs measured outlasts an interruption', async () => {
+  const directory = temporaryDirectory();
+  const json = join(directory, 'result.json');
+  const args = ['--quick', '--engines', 'map', '--only', 'renew-batch', '--leases', '1000', '--runs', '100'];
+  const child = spawn(process.execPath, [MAIN, ...args, '--json', json, '--directory', directory], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  while (!existsSync(json) && child.exitCode === null) await sleep(20);
+  child.kill('SIGTERM');
+  assert.equal(await ended, [143, null]);
+
+  const { runs, records }: BenchResult = JSON.parse(readFileSync(json, 'utf8'));
+  assert.ok(runs >= 1 && runs < 100, `${runs}`);
+  const rates = records.filter(({ workload, metric }) => workload === 'renew-batch' && metric === 'rate');
+  assert.equal(
+    rates.map(({ run }) => run),
+    Array.from({ length: runs }, (_, run) => run),
+  );
 });
 
 test('what it does not know is refused with what there is', () => {
