@@ -100,7 +100,10 @@ export class KeyHistory {
     else this.#replaced = [];
   }
 
-  /** What an opening found stored at `atMs`; it is what the store owes from now on, on the disk. */
+  /**
+   * What an opening found stored at `atMs`; it is what the store owes from now on, on the disk. But the shards sweep as
+   * soon as they are open, and that need not be on the disk: what had expired may come back, expired.
+   */
   found(lease: Lease<string> | undefined, live: boolean, atMs: number): Surviving {
     const shows = ({ held }: Version) =>
       lease === undefined
@@ -113,7 +116,8 @@ export class KeyHistory {
     if (shown.length === 0) this.#fail(`after opening at ${atMs} there is ${live ? 'live' : ''} ${show(lease)}`);
     const surviving = survivalOf(shown, this.#replaced, lease === undefined);
     const held = lease === undefined ? undefined : heldAs(lease);
-    this.#possible = [{ held, began: Math.min(...shown.map(({ began }) => began)) }];
+    const swept = lease === undefined ? shown.flatMap((version) => expiredBy(version, atMs)) : [];
+    this.#possible = [{ held, began: Math.min(...shown.map(({ began }) => began)) }, ...swept];
     this.#replaced = [];
     if (lease !== undefined) this.tokenMax = Math.max(this.tokenMax, lease.token);
     return surviving;
@@ -214,6 +218,11 @@ export class KeyHistory {
       `${this.key}: ${what}, but it can only hold ${possible} (before: ${earlier || 'nothing'}; highest token told: ${this.tokenMax})`,
     );
   }
+}
+
+function expiredBy({ held, began }: Version, atMs: number): Version[] {
+  if (held === undefined) return [];
+  return [{ held: { ...held, expiresMaxMs: Math.min(held.expiresMaxMs, atMs + TOLERANCE_MS) }, began }];
 }
 
 function survivalOf(shown: readonly Version[], replaced: readonly Replaced[], nothing: boolean): Surviving {

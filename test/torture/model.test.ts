@@ -312,4 +312,27 @@ test('an expired lease may be swept or not', () => {
     .acquire('a', 'y', laterMs, granted('a', 'y', 9, laterMs));
 });
 
+test('a power cut may take back the sweep of an expired lease that an opening no longer found, but revives nothing', () => {
+  const laterMs = T + TTL_MS + 9;
+  const history = () =>
+    new Story()
+      .acquire('a', 'x', T, granted('a', 'x', 5, T))
+      .crash('process')
+      .opened(laterMs, [])
+      .acquire('b', 'x', laterMs, granted('b', 'x', 6, laterMs))
+      .crash('power');
+  history().opened(laterMs + 9, [lease('a', 'x', 5, T)]);
+  history().opened(laterMs + 9, [lease('b', 'x', 6, laterMs)]);
+  assert.throws(() => history().opened(laterMs + 9, [lease('a', 'x', 5, T, 1)]), /there is/);
+  assert.throws(() => history().opened(laterMs + 9, [lease('a', 'x', 9, laterMs)]), /there is live/);
+});
+
+test('what an opening no longer found of a call without an answer can only come back expired', () => {
+  const laterMs = T + TTL_MS + 9;
+  const story = new Story();
+  story.begin({ kind: 'acquire', keys: ['a'], owner: 'x', ttlMs: TTL_MS, value: undefined, synced: false }, T);
+  story.crash('process').opened(laterMs, []).crash('power');
+  assert.throws(() => story.opened(laterMs + 9, [lease('a', 'x', 9, laterMs)]), /there is live/);
+});
+
 test.run();

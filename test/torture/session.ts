@@ -116,10 +116,21 @@ export class Session {
   }
 
   /** As {@link kill}, of a process that may have come to its own end. */
-  async killUnlessEnded(kind: 'process' | 'power' = 'process'): Promise<void> {
+  async killUnlessEnded(): Promise<void> {
     this.#process?.signal('SIGKILL');
     await this.#process?.ended();
-    this.crashed(kind);
+    this.crashed('process');
+  }
+
+  /**
+   * Process and disk stop at the same moment, as they do when the power goes. The signal comes first: a system call
+   * that is under way goes on below it, half done when `cut` comes, but its answer reaches nobody.
+   */
+  async losePower(cut: () => void): Promise<void> {
+    this.#process?.signal('SIGKILL');
+    cut();
+    await this.#process?.ended();
+    this.crashed('power');
   }
 
   send(command: Command): void {
