@@ -1,6 +1,7 @@
 import { setU53, u53 } from '../../native-layout/lease-record.js';
 import { BIRTH, NIL } from '../../native-layout/node.js';
 import { assert } from '../assert.js';
+import { NodeSet } from './node-set.js';
 import type { Slabs } from './slabs.js';
 import { WordStack } from './word-stack.js';
 
@@ -16,6 +17,7 @@ export class NodeAllocator {
   readonly #free = new WordStack();
   /** Nodes of the commit that is being built, and nodes of earlier ones that it retires. */
   readonly #born = new WordStack();
+  readonly #own = new NodeSet();
   readonly #retiring = new WordStack();
   /** Nodes both born and retired by the commit that is being built: no reader can have seen them. */
   readonly #spare = new WordStack();
@@ -27,14 +29,13 @@ export class NodeAllocator {
   #heldCount = 0;
   #next = 1;
   #commit: number;
-  /** Nodes born in this commit or later belong to the one being built. */
-  #ownFrom: number;
+  /** Whether no node was ever published, so that all belong to the commit being built. */
+  #unread = false;
 
   /** `commit` is the number of the last published commit; the one being built is the next. */
   constructor(slabs: Slabs, commit: number) {
     this.#slabs = slabs;
     this.#commit = commit + 1;
-    this.#ownFrom = this.#commit;
   }
 
   /** The commit being built. */
@@ -42,9 +43,9 @@ export class NodeAllocator {
     return this.#commit;
   }
 
-  /** Whether a node of that birth may be edited in place: no reader can have seen it. */
-  owns(birth: number): boolean {
-    return birth >= this.#ownFrom;
+  /** Whether a node may be edited in place: it belongs to the commit being built, and no reader can have seen it. */
+  owns(id: number): boolean {
+    return this.#unread || this.#own.has(id);
   }
 
   /** Nodes that can be handed out without reclaiming any. */
@@ -79,15 +80,15 @@ export class NodeAllocator {
     const words = this.#slabs.words[id >>> this.#slabs.shift];
     setU53(words, (id & this.#slabs.mask) * this.#slabs.nodeWords + BIRTH, this.#commit);
     this.#born.push(id);
+    this.#own.add(id);
     return id;
   }
 
   /** The tree no longer refers to this node from the commit being built on. */
   retire(id: number): void {
     assert(id !== NIL, 'retire of no node');
-    const birth = this.#birth(id);
-    if (birth === this.#commit) this.#spare.push(id);
-    else if (this.owns(birth)) this.#free.push(id);
+    if (this.#own.has(id)) this.#spare.push(id);
+    else if (this.#unread) this.#free.push(id);
     else this.#retiring.push(id);
   }
 
@@ -98,14 +99,15 @@ export class NodeAllocator {
     while (this.#spare.size > 0) this.#free.push(this.#spare.pop());
     if (this.#retired.size > (this.#batches.at(-1)?.end ?? 0)) this.#batches.push({ commit, end: this.#retired.size });
     this.#retiring.clear();
-    this.#born.clear();
-    this.#ownFrom = ++this.#commit;
+    this.#disown();
+    this.#unread = false;
+    this.#commit++;
   }
 
   /** The commit being built is given up: what was born in it is free again, what it retired stays. */
   rollback(): void {
     for (let i = 0; i < this.#born.size; i++) this.#free.push(this.#born.at(i));
-    this.#born.clear();
+    this.#disown();
     this.#retiring.clear();
     this.#spare.clear();
   }
@@ -136,7 +138,7 @@ export class NodeAllocator {
   adoptUnread(highest: number): void {
     assert(this.#next === 1, 'adopt of an allocator in use');
     this.#next = highest + 1;
-    this.#ownFrom = 0;
+    this.#unread = true;
   }
 
   /**
@@ -151,6 +153,11 @@ export class NodeAllocator {
     }
     this.#next = highest + 1;
     for (let id = highest; id >= 1; id--) if (!live(id)) this.#free.push(id);
+  }
+
+  #disown(): void {
+    for (let i = 0; i < this.#born.size; i++) this.#own.delete(this.#born.at(i));
+    this.#born.clear();
   }
 
   #settle(id: number, retiredBy: number, pins: readonly number[]): void {

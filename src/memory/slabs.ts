@@ -1,11 +1,12 @@
 import { NODE_BYTES_MAX, NODE_BYTES_MIN, TWO_32 } from '../../native-layout/format.js';
 import { assert } from '../assert.js';
 import { LeaseStoreError } from '../errors.js';
+import { bufferOf, type CopyWithin, copyWithinOf, reserveSlabs, type SlabMemory } from './slab-memory.js';
 
 /** What another thread needs to see the same nodes. */
 export interface SlabsHandle {
   readonly nodeBytes: number;
-  readonly buffers: readonly SharedArrayBuffer[];
+  readonly memories: readonly SlabMemory[];
 }
 
 /**
@@ -31,10 +32,13 @@ export class Slabs {
   readonly bytes: readonly Uint8Array[];
   readonly shift: number;
   readonly mask: number;
-  readonly #buffers: readonly SharedArrayBuffer[];
+  readonly #memories: readonly SlabMemory[];
+  /** By slab; made when it is first needed, for readers copy nothing. */
+  #copies: readonly CopyWithin[] | undefined;
 
   constructor(handle: SlabsHandle) {
-    const { nodeBytes, buffers } = handle;
+    const { nodeBytes, memories } = handle;
+    const buffers = memories.map(bufferOf);
     const perSlab = buffers[0].byteLength / nodeBytes;
     assert(Number.isInteger(Math.log2(perSlab)), 'nodes per slab must be a power of two');
     this.nodeBytes = nodeBytes;
@@ -44,11 +48,25 @@ export class Slabs {
     this.mask = perSlab - 1;
     this.words = buffers.map((buffer) => new Uint32Array(buffer));
     this.bytes = buffers.map((buffer) => new Uint8Array(buffer));
-    this.#buffers = buffers;
+    this.#memories = memories;
   }
 
   get handle(): SlabsHandle {
-    return { nodeBytes: this.nodeBytes, buffers: this.#buffers };
+    return { nodeBytes: this.nodeBytes, memories: this.#memories };
+  }
+
+  /** Copies all bytes of a node over another. */
+  copyNode(from: number, to: number): void {
+    const slab = from >>> this.shift;
+    const target = to >>> this.shift;
+    const start = (from & this.mask) * this.nodeBytes;
+    const targetStart = (to & this.mask) * this.nodeBytes;
+    if (slab !== target) {
+      this.bytes[target].set(this.bytes[slab].subarray(start, start + this.nodeBytes), targetStart);
+      return;
+    }
+    this.#copies ??= this.#memories.map(copyWithinOf);
+    this.#copies[slab](targetStart, start, this.nodeBytes);
   }
 
   /** Reserves `memoryBytes` (rounded up to whole slabs) of address space. */
@@ -60,13 +78,13 @@ export class Slabs {
     const slabBytes = Math.min(all, share, SLAB_BYTES_MAX);
     const count = Math.max(1, Math.ceil(memoryBytes / slabBytes));
     assert((count * slabBytes) / nodeBytes <= TWO_32, 'more nodes than ids');
-    return new Slabs({ nodeBytes, buffers: reserveBuffers(count, slabBytes) });
+    return new Slabs({ nodeBytes, memories: reserve(count, slabBytes) });
   }
 }
 
-function reserveBuffers(count: number, slabBytes: number): SharedArrayBuffer[] {
+function reserve(count: number, slabBytes: number): SlabMemory[] {
   try {
-    return Array.from({ length: count }, () => new SharedArrayBuffer(slabBytes));
+    return reserveSlabs(count, slabBytes);
   } catch (cause) {
     throw new LeaseStoreError(
       'ERR_HOLDFAST_FULL',

@@ -258,7 +258,8 @@ export class Tree {
     if (this.root === layout.NIL) return false;
     let node = this.#path[0].open(this.root);
     let depth = 0;
-    while (!node.isLeaf) {
+    // Leaves are told by their distance from the root: their headers are as cold as the rest of them.
+    for (let level = node.level; level > 0; level--) {
       const slot = node.childSlot(key);
       this.#slots[depth] = slot;
       node = this.#path[++depth].open(node.child(slot));
@@ -275,10 +276,10 @@ export class Tree {
   #ownTo(deepest: number): void {
     const path = this.#path;
     // A node of the commit being built has only such nodes above it.
-    if (this.#allocator.owns(path[deepest].birth)) return;
+    if (this.#allocator.owns(path[deepest].id)) return;
     for (let depth = 0; depth <= deepest; depth++) {
       const node = path[depth];
-      if (this.#allocator.owns(node.birth)) continue;
+      if (this.#allocator.owns(node.id)) continue;
       edit.copyOnWrite(node, this.#allocator, this.#copy);
       if (depth === 0) this.root = node.id;
       else path[depth - 1].words[path[depth - 1].payloadAt(this.#slots[depth - 1]) + layout.CHILD] = node.id;

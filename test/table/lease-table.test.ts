@@ -112,7 +112,7 @@ function slabsUpToTwo32(ids: readonly number[]): Slabs {
   for (const slab of new Set(ids.map((id) => Math.floor(id / perSlab)))) {
     if (buffers[slab] === elsewhere) buffers[slab] = new SharedArrayBuffer(slabBytes);
   }
-  return new Slabs({ nodeBytes: 2048, buffers });
+  return new Slabs({ nodeBytes: 2048, memories: buffers });
 }
 
 test('node ids may pass 2^31 and come up to 2^32', () => {
