@@ -13,6 +13,12 @@ import * as stress from '../support/tree-stress.js';
 
 const READERS = 3;
 const NODE_BYTES = 2048;
+/** What must have happened, and how often, before a run counts. */
+const RARE = [stress.COMMITS, stress.WALKS, stress.RESUMED, stress.OUSTED];
+const TIMES_MIN = 11;
+const DEATHS_MIN = 3;
+/** How long to wait for it. */
+const PATIENCE_MS = 20_000;
 
 /** One writer and some readers over shared memory; the readers die at random and are replaced. */
 class Stress {
@@ -29,7 +35,10 @@ class Stress {
     this.#writer = this.#start('writer', 0);
     while (this.#count(stress.COMMITS) === 0 && this.#failure === undefined) await sleep(1);
     while (this.#readers.length < READERS) this.#addReader();
-    while (this.#count(stress.READS) < reads && this.#failure === undefined) {
+    const endMs = performance.now() + PATIENCE_MS;
+    // A fast machine is through with the reads before all that is rare has happened.
+    while ((this.#count(stress.READS) < reads || this.unseen.length > 0) && this.#failure === undefined) {
+      if (this.#count(stress.READS) >= reads && performance.now() > endMs) break;
       await sleep(this.#random.between(50, 250));
       await this.#killReader();
       this.#addReader();
@@ -38,6 +47,12 @@ class Stress {
     const workers = [this.#writer, ...this.#readers.map(({ worker }) => worker)];
     await Promise.all(workers.map((worker) => (worker.threadId < 0 ? undefined : once(worker, 'exit'))));
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** What of it has not happened often enough so far. */
+  get unseen(): string[] {
+    const words = RARE.filter((word) => this.#count(word) < TIMES_MIN).map((word) => `word ${word} of the counters`);
+    return this.deaths < DEATHS_MIN ? [...words, 'deaths of readers'] : words;
   }
 
   #count(word: number): number {
@@ -77,10 +92,7 @@ class Stress {
 test('readers on other threads see whole commits and nothing else, whatever happens to them', async () => {
   const run = new Stress();
   await run.run(scaled(1_500_000, 50_000_000));
-  for (const word of [stress.COMMITS, stress.WALKS, stress.RESUMED, stress.OUSTED]) {
-    assert.ok(Atomics.load(run.shared, word) > 10, `word ${word} of the shared counters counted next to nothing`);
-  }
-  assert.ok(run.deaths > 2, 'readers died');
+  assert.equal(run.unseen, [], 'counted next to nothing');
 });
 
 test.run();
