@@ -1,6 +1,6 @@
-import { writeSync } from 'node:fs';
 import { type Durability, openStore } from '../../index.js';
 import { type Acknowledged, AcknowledgementWriter } from './acknowledgements.js';
+import { writeWhole } from './write-whole.js';
 import { actor, HIGH_THROUGHPUT, nodeOf, randomStream, readType, TTL_MS, TYPES } from './workload.js';
 
 /*
@@ -62,8 +62,7 @@ function report(acknowledged: Acknowledged): void {
 
 /** Blocks while the pipe is full; throws, which ends the process, once there is nobody at its other end. */
 function flush(): void {
-  const bytes = unreported.take();
-  for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at);
+  writeWhole(STDOUT, unreported.take());
   for (const index of reported) busy.delete(index);
   reported.length = 0;
 }

@@ -1,0 +1,19 @@
+import { writeSync } from 'node:fs';
+
+const PAUSE_MS = 1;
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Writes all bytes, and blocks while the reader at the other end is behind: by itself where the descriptor blocks, by
+ * asking again where it does not, as a pipe that Node has opened as a stream. Throws once there is no reader.
+ */
+export function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(never, 0, 0, PAUSE_MS);
+    }
+  }
+}
