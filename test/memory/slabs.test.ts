@@ -36,6 +36,28 @@ test('every id has bytes of its own, across slabs', () => {
   }
 });
 
+test('copies a whole node and nothing else, within a slab and from one to another', () => {
+  const slabs = Slabs.reserve(2048, 130 * MIB);
+  const pattern = Uint32Array.from({ length: slabs.nodeWords }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
+  const node = new Node(slabs);
+  const wordsOf = (id: number) => node.open(id).words.subarray(node.at, node.at + slabs.nodeWords);
+  for (const [from, to] of [
+    [5, 7],
+    [9, slabs.mask - 1],
+    [slabs.mask + 3, 11],
+    [slabs.capacity - 2, slabs.mask + 5],
+  ]) {
+    wordsOf(from).set(pattern);
+    slabs.copyNode(from, to);
+    assert.equal(wordsOf(to), pattern, `${from} to ${to}`);
+    for (const beside of [to - 1, to + 1])
+      assert.ok(
+        wordsOf(beside).every((word) => word === 0),
+        `beside ${to}`,
+      );
+  }
+});
+
 test('a handle shows another thread the same bytes', () => {
   const slabs = Slabs.reserve(2048, MIB);
   const other = new Slabs(slabs.handle);

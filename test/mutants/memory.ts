@@ -12,16 +12,37 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node of an older commit is edited in place and reused',
     file: 'src/memory/allocator.ts',
-    from: 'if (birth === this.#commit) this.#spare.push(id);',
-    to: 'if (birth >= this.#commit - 1) this.#spare.push(id);',
+    from: 'if (this.#own.has(id)) this.#spare.push(id);',
+    to: 'if (this.#birth(id) >= this.#commit - 1) this.#spare.push(id);',
     killedBy: ['memory/allocator'],
   },
   {
     name: 'what recovery may edit in place stays so when readers have come',
     file: 'src/memory/allocator.ts',
-    from: 'this.#ownFrom = ++this.#commit;',
-    to: 'if (++this.#commit - this.#ownFrom === 1) this.#ownFrom++;',
+    from: '    this.#unread = false;\n',
+    to: '',
     killedBy: ['memory/allocator'],
+  },
+  {
+    name: 'nodes of a published commit still count as of the one being built',
+    file: 'src/memory/allocator.ts',
+    from: 'for (let i = 0; i < this.#born.size; i++) this.#own.delete(this.#born.at(i));',
+    to: '',
+    killedBy: ['memory/allocator'],
+  },
+  {
+    name: 'a set of nodes forgets what it held when it grows',
+    file: 'src/memory/node-set.ts',
+    from: '    grown.set(this.#bits);\n',
+    to: '',
+    killedBy: ['memory/node-set'],
+  },
+  {
+    name: 'a node is copied one byte short',
+    file: 'src/memory/slabs.ts',
+    from: 'this.#copies[slab](targetStart, start, this.nodeBytes);',
+    to: 'this.#copies[slab](targetStart, start, this.nodeBytes - 1);',
+    killedBy: ['memory/slabs'],
   },
   {
     name: 'removals in one go leave their owners their entries',
@@ -47,10 +68,10 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a group that failed retires nodes all the same',
     file: 'src/memory/allocator.ts',
-    from: `    this.#born.clear();
+    from: `    this.#disown();
     this.#retiring.clear();
     this.#spare.clear();`,
-    to: `    this.#born.clear();
+    to: `    this.#disown();
     this.#spare.clear();`,
     killedBy: ['memory/allocator'],
   },
