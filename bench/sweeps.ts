@@ -22,7 +22,7 @@ export const SWEEPS: Readonly<Record<string, Sweep>> = {
     values: [2048, 4096, 8192, 16384].map((nodeBytes) => ({ setting: `${nodeBytes} B`, options: { nodeBytes } })),
   },
   'wait-strategy': {
-    workloads: [...WRITES, 'idle', 'paced'],
+    workloads: [...WRITES, 'renew-even', 'idle', 'paced'],
     values: ['adaptive', 'spin', 'park'].map((waitStrategy) => ({ setting: waitStrategy, options: { waitStrategy } })),
   },
   durability: {

@@ -1,5 +1,6 @@
 import { amplification } from './amplification.js';
 import { control } from './control.js';
+import { renewEvenly } from './even.js';
 import { expiry } from './expiry.js';
 import { idle } from './idle.js';
 import { bulkImport } from './import.js';
@@ -17,6 +18,7 @@ export const SHARED: readonly Workload[] = [
   renewPipelined,
   renewBatched,
   renewNode,
+  renewEvenly,
   get,
   page,
   scan,
