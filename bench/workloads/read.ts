@@ -42,13 +42,13 @@ export const scan: Workload = {
 
 export const page: Workload = {
   name: 'page',
-  about: `the first ${PAGE} leases of a range that starts anywhere`,
+  about: `the first ${PAGE} leases of a range that starts anywhere, with bounds as a request brings them`,
   synced: false,
   async run(bench) {
-    const { subject, order } = bench;
+    const { subject, order, receive } = bench;
     const call = (at: number) => subject.scan(at, PAGE);
-    await awaited(order, warmUp(bench), call);
-    bench.latencies(await awaited(order, bench.extent(200_000, 2), call));
+    await awaited(order, warmUp(bench), call, receive);
+    bench.latencies(await awaited(order, bench.extent(200_000, 2), call, receive));
   },
 };
 
