@@ -147,9 +147,12 @@ function utf16Units(end: number): number {
   return units;
 }
 
+/** Shared, for a typed array is dear to make and a short scan needs none. */
+const NO_BYTES = new Uint8Array(0);
+
 /** Leaves read one after the other mostly have one type: its text is made once. */
 class TypeText {
-  #bytes = new Uint8Array(0);
+  #bytes = NO_BYTES;
   #text = '';
 
   /** The text of the bytes `from` up to `nul`, where a NUL ends them. */
