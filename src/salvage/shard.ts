@@ -11,6 +11,7 @@ import { Replay } from '../recovery/replay.js';
 import { LeaseTable, type Roots } from '../table/lease-table.js';
 import { TreeDamage } from '../tree/check.js';
 import { isDamage, type LogGap, readFragments } from '../wal/fragments.js';
+import type { TornTail } from '../wal/reader.js';
 import type { LogOwner } from '../wal/segment.js';
 import { fileStart } from './file-start.js';
 import { SalvageReplay } from './replay.js';
@@ -27,6 +28,8 @@ export interface SalvagedShard {
   readonly checkpoint: string | undefined;
   /** Checkpoints that were of no use, and why. */
   readonly damaged: readonly string[];
+  /** The end of the log that is cut off: of bytes as a crash leaves them, nothing tells whether they were damaged later. */
+  readonly torn: TornTail | undefined;
   /** Records that are lost; none if the shard is whole. */
   readonly gaps: readonly LogGap[];
   /** Leases whose grant is lost and that were seen to be held: `type/id` and the LSN that tells so. */
@@ -60,6 +63,7 @@ export function salvageShard(
       tokenHigh: tokenFloor,
       checkpoint: checkpoint?.path,
       damaged: damaged.map(({ error }) => error.message),
+      torn: scan.torn,
       gaps: [],
       lostKeys: new Map(),
     };
@@ -102,6 +106,7 @@ function gather(files: FileSystem, directory: string, owner: LogOwner, slabs: Sl
     tokenHigh: visitor.tokenHigh,
     checkpoint: base?.path,
     damaged,
+    torn: undefined,
     gaps: visitor.gaps,
     lostKeys: visitor.lostKeys,
   };
@@ -130,6 +135,7 @@ function lost(slabs: Slabs, directory: string, why: string): SalvagedShard {
     tokenHigh: 0,
     checkpoint: undefined,
     damaged: [],
+    torn: undefined,
     gaps: [{ path: directory, offset: 0, why, firstLsn: 1, lastLsn: 0, open: true }],
     lostKeys: new Map(),
   };

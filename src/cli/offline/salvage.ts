@@ -25,7 +25,8 @@ const KEYS_MAX = 20;
 
 /**
  * `holdfast salvage`: makes a new store of what is left of a damaged one, and tells what is lost. The damaged one is not
- * changed. Answers 0 if nothing is lost, 3 if something is.
+ * changed. Answers 0 if nothing is lost, 3 if something is. A torn end of a log, which an opening cuts off too, is told, and
+ * is no loss: nothing shows that it ever was on the disk.
  */
 export async function salvage(
   directory: string,
@@ -42,9 +43,9 @@ export async function salvage(
   return whileLocked(directory, async () => {
     const damaged = findStore(files, directory, valueEncoding);
     const result = await fillNewDirectory(files, target, () => new Salvage(files, directory, target).run(damaged));
-    const { leases, tokenFloor, whole } = result;
+    const { leases, tokenFloor, whole, torn } = result;
     const told = `${target}: ${leases.toLocaleString('en')} leases, tokens above ${tokenFloor}`;
-    if (whole) console.log(`${told}; nothing is lost`);
+    if (whole) console.log(`${told}; nothing is lost${torn ? ' but what was torn off, see above' : ''}`);
     else console.error(`${told}; something is lost, see above`);
     return whole ? 0 : IN_PART;
   });
@@ -93,6 +94,14 @@ function readOrWhyNot(files: FileSystem, directory: string): Manifest | string {
   }
 }
 
+interface SalvageResult {
+  readonly leases: number;
+  readonly tokenFloor: number;
+  readonly whole: boolean;
+  /** Whether the end of a log was cut off, as after a crash. */
+  readonly torn: boolean;
+}
+
 class Salvage {
   readonly #files: FileSystem;
   readonly #directory: string;
@@ -102,6 +111,7 @@ class Salvage {
   #lsn = 0;
   #storeMs = 0;
   #whole = true;
+  #torn = false;
 
   constructor(files: FileSystem, directory: string, target: string) {
     this.#files = files;
@@ -109,14 +119,14 @@ class Salvage {
     this.#target = target;
   }
 
-  run({ parts, shape, lostManifest }: DamagedStore): { leases: number; tokenFloor: number; whole: boolean } {
+  run({ parts, shape, lostManifest }: DamagedStore): SalvageResult {
     const wallMs = Date.now();
     const made = new NewStore(this.#files, this.#target, shape, wallMs);
     if (lostManifest === undefined) this.#shardByShard(parts, made);
     else this.#intoOne(parts, made, lostManifest);
     const tokenFloor = tokenFloorOfCopy(this.#highest, wallMs);
     made.finish(tokenFloor);
-    return { leases: this.#leases, tokenFloor, whole: this.#whole };
+    return { leases: this.#leases, tokenFloor, whole: this.#whole, torn: this.#torn };
   }
 
   #shardByShard(parts: StoreParts, made: NewStore): void {
@@ -158,13 +168,18 @@ class Salvage {
     this.#lsn = Math.max(this.#lsn, salvaged.lsn);
     this.#storeMs = Math.max(this.#storeMs, salvaged.storeMs);
     if (salvaged.gaps.length > 0) this.#whole = false;
+    if (salvaged.torn !== undefined) this.#torn = true;
     report(shard, salvaged);
     return salvaged;
   }
 }
 
-function report(shard: number, { table, checkpoint, damaged, gaps, lostKeys }: SalvagedShard): void {
+function report(shard: number, { table, checkpoint, damaged, torn, gaps, lostKeys }: SalvagedShard): void {
   for (const why of damaged) console.error(why);
+  if (torn !== undefined) {
+    const { path, offset, bytes, reason } = torn;
+    console.error(`${path}: torn at byte ${offset}, as a crash leaves it (${reason}); ${bytes} bytes are cut off`);
+  }
   for (const gap of gaps) console.error(`${gap.path}, byte ${gap.offset}: ${gap.why}; ${lostOf(gap)}`);
   if (lostKeys.size > 0) {
     console.error(`shard ${shard}: ${lostKeys.size} leases are lost that somebody held when last heard of`);
