@@ -15,8 +15,6 @@ export interface Job {
   readonly setting?: string;
   /** Renewals in a call of `renew-batch`; 1,000 if not given. */
   readonly batch?: number;
-  /** Variables that the child's environment has besides. */
-  readonly environment?: Readonly<Record<string, string>>;
   /** An empty directory that is removed afterwards. */
   readonly directory: string;
 }

@@ -24,7 +24,7 @@ export const USAGE = `npm run bench -- [options]
   --quick            about a minute, 50,000 leases: shows that everything works, not what is fast
   --only a,b         workloads: ${WORKLOAD_NAMES.join(', ')}
   --engines x,y      ${SUBJECTS.join(', ')}
-  --leases N         default 1,000,000, for the sweep of page sizes ten times as many
+  --leases N         default 1,000,000
   --runs N           each subject so often, in processes of its own; medians and spread are reported. Default 3
   --sweep NAME       one setting of cow-btree through its values: ${SWEEP_NAMES.join(', ')}
   --seed N           which actors, and in which order. Default 1
@@ -61,12 +61,11 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   if (values.help) return undefined;
   const size = values.quick ? 'quick' : 'full';
   const sweep = values.sweep === undefined ? undefined : names(values.sweep, '--sweep', SWEEP_NAMES)[0];
-  const leases = size === 'full' && sweep !== undefined ? (SWEEPS[sweep].leases ?? LEASES.full) : LEASES[size];
   return {
     quick: values.quick,
     only: values.only === undefined && values.quick ? QUICK : names(values.only, '--only', WORKLOAD_NAMES),
     engines: names(values.engines, '--engines', SUBJECTS),
-    leases: whole(values.leases ?? String(leases), '--leases', 100, 100_000_000),
+    leases: whole(values.leases ?? String(LEASES[size]), '--leases', 100, 100_000_000),
     runs: whole(values.runs ?? String(RUNS[size]), '--runs', 1, 100),
     seed: whole(values.seed, '--seed', 0, 2 ** 32 - 1),
     sweep,

@@ -29,7 +29,6 @@ export async function runJob(
 function inChild(job: Job, onMessage: (message: Message) => void): Promise<Ending> {
   const child = fork(CHILD, [JSON.stringify(job)], {
     execArgv: ['--expose-gc', '--max-old-space-size=8192'],
-    env: { ...process.env, ...job.environment },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const kill = () => child.kill('SIGKILL');

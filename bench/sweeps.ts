@@ -1,11 +1,9 @@
 import type { Job } from './job.js';
 
-/** One option of the default engine, or of the system that it runs on, through the values that it can have. */
+/** One option of the default engine through the values that it can have. */
 export interface Sweep {
   readonly workloads: readonly string[];
-  /** How many leases it takes to see a difference, if more than usual. */
-  readonly leases?: number;
-  readonly values: readonly (Partial<Pick<Job, 'durability' | 'options' | 'batch' | 'environment'>> & {
+  readonly values: readonly (Partial<Pick<Job, 'durability' | 'options' | 'batch'>> & {
     readonly setting: string;
   })[];
 }
@@ -32,14 +30,5 @@ export const SWEEPS: Readonly<Record<string, Sweep>> = {
   'batch-size': {
     workloads: ['renew-batch'],
     values: [1, 10, 100, 1000, 10_000, 100_000].map((batch) => ({ setting: `${batch}`, batch })),
-  },
-  'page-size': {
-    workloads: [...WRITES, 'get', 'scan-100', 'page', 'count'],
-    leases: 10_000_000,
-    values: [
-      { setting: "the system's", environment: {} },
-      // glibc then asks for huge pages wherever it maps memory; see its manual, "Memory Allocation Tunables".
-      { setting: 'huge', environment: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' } },
-    ],
   },
 };

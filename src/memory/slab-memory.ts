@@ -30,7 +30,7 @@ const WASM_PAGE_BYTES = 65_536;
  */
 export function reserveSlabs(count: number, bytes: number): SlabMemory[] {
   const pages = bytes / WASM_PAGE_BYTES;
-  if (typeof WebAssembly !== 'undefined' && Number.isInteger(pages) && !wantsHugePages()) {
+  if (typeof WebAssembly !== 'undefined' && Number.isInteger(pages)) {
     const { Memory } = WebAssembly;
     try {
       return Array.from({ length: count }, () => new Memory({ initial: pages, maximum: pages, shared: true }));
@@ -53,14 +53,6 @@ export function copyWithinOf(memory: SlabMemory): CopyWithin {
   }
   const all = new Uint8Array(bufferOf(memory));
   return (to, from, bytes) => all.copyWithin(to, from, from + bytes);
-}
-
-/**
- * Whoever starts Node so that the C library's allocator uses huge pages wants them for the slabs: plain buffers come
- * from it, WebAssembly memories do not.
- */
-function wantsHugePages(): boolean {
-  return /\bglibc\.malloc\.hugetlb=[12]\b/.test(process.env.GLIBC_TUNABLES ?? '');
 }
 
 let compiled: object | undefined;
