@@ -83,7 +83,9 @@ export class ShardHistory {
         return;
       case 3:
         this.#step();
-        this.driver.syncInBackground();
+        // Until all is on the disk, or a sync failed: one that got no descriptor is tried again, but not while the
+        // checkpoint waits for it, for then nobody else runs here.
+        while (this.driver.syncInBackground());
         this.#tolerant(() => this.driver.checkpoint());
         return;
       case 4: {
