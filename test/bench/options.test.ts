@@ -4,11 +4,11 @@ import { parseOptions } from '../../bench/options.js';
 import { plan } from '../../bench/plan.js';
 
 test('every value of a sweep is a job of its own, in every run', () => {
-  const options = parseOptions(['--sweep', 'wait-strategy', '--runs', '2']);
+  const options = parseOptions(['--sweep', 'node-size', '--runs', '2']);
   assert.ok(options !== undefined);
   assert.equal(
     plan(options).map(({ run, setting, options: given }) => [run, setting, given]),
-    [0, 1].flatMap((run) => ['adaptive', 'spin', 'park'].map((waitStrategy) => [run, waitStrategy, { waitStrategy }])),
+    [0, 1].flatMap((run) => [2048, 4096, 8192, 16384].map((nodeBytes) => [run, `${nodeBytes} B`, { nodeBytes }])),
   );
 });
 
