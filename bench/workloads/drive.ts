@@ -78,7 +78,7 @@ export async function directRate(order: Uint32Array, extent: Extent, call: Call,
 }
 
 /** What the i-th call is told: a place in the order, or in what was made of it just before. */
-function placing(order: Uint32Array, receive: Receive | undefined): (i: number) => number {
+export function placing(order: Uint32Array, receive: Receive | undefined): (i: number) => number {
   const mask = order.length - 1;
   if (receive === undefined) return (i) => order[i & mask];
   return (i) => {

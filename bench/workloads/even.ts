@@ -1,12 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Latencies } from '../latency.js';
-import { awaited } from './drive.js';
+import { awaited, placing } from './drive.js';
 import { type Bench, type Workload, warmUp } from './workload.js';
 
 const PER_SECOND = [1000, 10_000];
-/** Calls of which the arguments are made together, between two calls. */
-const RECEIVED = 32;
 
 /**
  * Renewals at even distances, each awaited, as of a service that is busy with other things: its event loop turns all the
@@ -35,11 +33,10 @@ export const renewEvenly: Workload = {
 async function evenly({ subject, order, receive }: Bench, perSecond: number, seconds: number): Promise<Latencies> {
   const operations = Math.ceil(perSecond * seconds);
   const latencies = new Latencies(operations);
-  const mask = order.length - 1;
+  const next = placing(order, receive);
   const beganMs = performance.now();
   for (let i = 0; i < operations; i++) {
-    const at = i % RECEIVED;
-    if (at === 0) receive(order.subarray(i & mask, (i & mask) + RECEIVED));
+    const at = next(i);
     const dueMs = beganMs + (i / perSecond) * 1000;
     do await nextTurn();
     while (performance.now() < dueMs);

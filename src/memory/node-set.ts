@@ -1,12 +1,16 @@
-/** A set of node ids as one bit each: asking it touches no node, which may be far from the cache. */
+/** A set of node ids as one bit each, which grows with them: asking it touches no node, which may be far from the cache. */
 export class NodeSet {
   #bits = new Uint32Array(1024);
 
-  add(id: number): void {
+  /** `false` if it was there already. */
+  readonly add = (id: number): boolean => {
     const word = id >>> 5;
     if (word >= this.#bits.length) this.#grow(word);
-    this.#bits[word] |= 1 << (id & 31);
-  }
+    const bit = 1 << (id & 31);
+    if ((this.#bits[word] & bit) !== 0) return false;
+    this.#bits[word] |= bit;
+    return true;
+  };
 
   delete(id: number): void {
     const word = id >>> 5;

@@ -24,9 +24,9 @@ const WASM_PAGE_BYTES = 65_536;
 
 /**
  * Reserves slabs of one size. As WebAssembly memories if they can be: `memory.copy` is the C library's, and moves a node
- * of shared memory in a quarter to a half of the time of `copyWithin`, which goes word by word there. Before Node 24 a
- * memory takes ten times its size or more of address space; where that is limited, or WebAssembly switched off
- * (`--jitless`), slabs are plain buffers.
+ * of shared memory in a quarter to a half of the time of `copyWithin`, which goes word by word there. A memory takes eight
+ * to ten gigabytes of address space; where that is limited (before Node 24, which then does with less), or WebAssembly
+ * switched off (`--jitless`), slabs are plain buffers.
  */
 export function reserveSlabs(count: number, bytes: number): SlabMemory[] {
   const pages = bytes / WASM_PAGE_BYTES;

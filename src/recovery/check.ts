@@ -36,24 +36,3 @@ export function checkCommit(slabs: Slabs, roots: Roots, reach: (id: number) => b
 function expectCount(tree: string, found: number, counted: number): void {
   if (found !== counted) throw new TreeDamage(tree, 0, `${found} entries, the commit counts ${counted}`);
 }
-
-/** A set of node ids that takes one bit each. */
-export class NodeSet {
-  readonly #bits: Uint32Array;
-
-  constructor(capacity: number) {
-    this.#bits = new Uint32Array((capacity >>> 5) + 1);
-  }
-
-  /** `false` if it was there already. */
-  readonly add = (id: number): boolean => {
-    const bit = 1 << (id & 31);
-    if ((this.#bits[id >>> 5] & bit) !== 0) return false;
-    this.#bits[id >>> 5] |= bit;
-    return true;
-  };
-
-  has(id: number): boolean {
-    return (this.#bits[id >>> 5] & (1 << (id & 31))) !== 0;
-  }
-}

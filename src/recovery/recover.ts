@@ -6,7 +6,8 @@ import { LeaseTable, type Roots } from '../table/lease-table.js';
 import { TreeDamage } from '../tree/check.js';
 import { scanWal, type WalScan } from '../wal/reader.js';
 import type { LogOwner } from '../wal/segment.js';
-import { type CommitReport, checkCommit, NodeSet } from './check.js';
+import { type CommitReport, checkCommit } from './check.js';
+import { NodeSet } from '../memory/node-set.js';
 import { type DamagedCheckpoint, type LoadedCheckpoint, loadNewestCheckpoint } from './load.js';
 import { Replay } from './replay.js';
 
@@ -126,7 +127,7 @@ function expectWholeLog(
 
 function checkOrCorrupt(directory: string, slabs: Slabs, roots: Roots): CommitReport {
   try {
-    return checkCommit(slabs, roots, new NodeSet(slabs.capacity).add);
+    return checkCommit(slabs, roots, new NodeSet().add);
   } catch (cause) {
     if (!(cause instanceof TreeDamage)) throw cause;
     throw new LeaseStoreError(

@@ -8,7 +8,8 @@ import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
 import { reachTree } from '../tree/reach.js';
 import { scanWal, type WalScan } from '../wal/reader.js';
 import type { LogOwner } from '../wal/segment.js';
-import { checkCommit, NodeSet } from './check.js';
+import { checkCommit } from './check.js';
+import { NodeSet } from '../memory/node-set.js';
 import { Replay } from './replay.js';
 
 export interface ResumeOptions {
@@ -43,7 +44,7 @@ export interface Resumed {
 export function resumeShard(options: ResumeOptions): Resumed {
   const { files, directory, owner, slabs, commits } = options;
   const { published } = commits;
-  const live = new NodeSet(slabs.capacity);
+  const live = new NodeSet();
   let highest = 0;
   const reach = (id: number): boolean => {
     if (id > highest) highest = id;

@@ -9,7 +9,8 @@ import { TreeDamage } from '../tree/check.js';
 import { LEASES, NAMES, OWNERS } from '../tree/kinds.js';
 import type { LogOwner } from '../wal/segment.js';
 import { dropSegmentsBelow } from '../wal/settle.js';
-import { checkCommit, NodeSet } from './check.js';
+import { checkCommit } from './check.js';
+import { NodeSet } from '../memory/node-set.js';
 import { TreeSaver } from './images.js';
 
 /** Checkpoints that are kept: should the newest be damaged, the one before it and its log still tell everything. */
@@ -86,7 +87,7 @@ export function writeCheckpoint(
  */
 function expectWhole(slabs: Slabs, commit: Commit): void {
   try {
-    checkCommit(slabs, commit, new NodeSet(slabs.capacity).add);
+    checkCommit(slabs, commit, new NodeSet().add);
   } catch (cause) {
     if (!(cause instanceof TreeDamage)) throw cause;
     throw new LeaseStoreError(

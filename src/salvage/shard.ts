@@ -4,7 +4,8 @@ import { decodeHeader } from '../checkpoint/header.js';
 import type { FileSystem } from '../io/file-system.js';
 import { NodeAllocator } from '../memory/allocator.js';
 import type { Slabs } from '../memory/slabs.js';
-import { checkCommit, NodeSet } from '../recovery/check.js';
+import { checkCommit } from '../recovery/check.js';
+import { NodeSet } from '../memory/node-set.js';
 import { type LoadedCheckpoint, loadCheckpoint } from '../recovery/load.js';
 import { recoverShard } from '../recovery/recover.js';
 import { Replay } from '../recovery/replay.js';
@@ -98,7 +99,7 @@ function gather(files: FileSystem, directory: string, owner: LogOwner, slabs: Sl
   const visitor = new SalvageReplay(table, replay, fromLsn);
   const provenLsn = found[0]?.cutLsn ?? 0;
   const { lastLsn, lastStoreMs } = readFragments(files, directory, { ...owner, fromLsn, provenLsn, visitor });
-  checkCommit(slabs, table.roots, new NodeSet(slabs.capacity).add);
+  checkCommit(slabs, table.roots, new NodeSet().add);
   return {
     table,
     lsn: Math.max(lastLsn, fromLsn),
@@ -113,7 +114,7 @@ function gather(files: FileSystem, directory: string, owner: LogOwner, slabs: Sl
 }
 
 function checked(checkpoint: LoadedCheckpoint, slabs: Slabs): LoadedCheckpoint {
-  checkCommit(slabs, checkpoint.roots, new NodeSet(slabs.capacity).add);
+  checkCommit(slabs, checkpoint.roots, new NodeSet().add);
   return checkpoint;
 }
 

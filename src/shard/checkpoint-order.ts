@@ -5,6 +5,7 @@ import type { FileSystem } from '../io/file-system.js';
 import { Control, readCommit } from '../memory/control.js';
 import { PinRow } from '../memory/pins.js';
 import { Slabs, type SlabsHandle } from '../memory/slabs.js';
+import { pause } from '../pause.js';
 import { type SavedCheckpoint, saveCheckpoint, writeCheckpoint } from '../recovery/save.js';
 
 export type { SavedCheckpoint } from '../recovery/save.js';
@@ -87,7 +88,6 @@ function waitUntilDurable(control: Control, bell: Bell, lsn: number): void {
       );
     }
     bell.ring();
-    // Nothing is stored in this word: a way to sleep without turning the event loop.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_EVERY_MS);
+    pause(LOOK_EVERY_MS);
   }
 }

@@ -9,7 +9,8 @@ test('holds the ids that were added and not taken away, and no other', () => {
   const ids = [0, 1, 31, 32, 33, 1023, 32_767, 32_768, 1_000_003, 2 ** 31 - 1, 2 ** 31];
   for (const [i, id] of ids.entries()) {
     if (i % 3 === 2) continue;
-    set.add(id);
+    assert.ok(set.add(id), `${id} is new`);
+    assert.not(set.add(id), `${id} is there`);
     model.add(id);
   }
   for (const id of ids.slice(0, 4)) {

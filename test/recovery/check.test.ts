@@ -7,7 +7,8 @@ import type { FileSystem } from '../../src/io/file-system.js';
 import { Key, KeyEncoder } from '../../src/key.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import { Slabs } from '../../src/memory/slabs.js';
-import { checkCommit, NodeSet } from '../../src/recovery/check.js';
+import { checkCommit } from '../../src/recovery/check.js';
+import { NodeSet } from '../../src/memory/node-set.js';
 import { TreeSaver } from '../../src/recovery/images.js';
 import { startLog } from '../../src/recovery/new-shard.js';
 import { LeaseTable } from '../../src/table/lease-table.js';
@@ -50,7 +51,7 @@ function refOf({ table }: Sample, owner: string): number {
 }
 
 function check({ slabs, table }: Sample): void {
-  checkCommit(slabs, table.roots, new NodeSet(slabs.capacity).add);
+  checkCommit(slabs, table.roots, new NodeSet().add);
 }
 
 const NO_PAYLOAD = new Uint32Array(0);

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkCommit, NodeSet } from '../../src/recovery/check.js';
+import { checkCommit } from '../../src/recovery/check.js';
+import { NodeSet } from '../../src/memory/node-set.js';
 import { scaled, seed } from '../support/env.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { HandClock, ShardDriver } from '../support/shard-driver.js';
@@ -44,7 +45,7 @@ function rest(shard: ShardDriver): void {
 
 /** Nodes of all trees, in bytes, for each lease. */
 function bytesPerLease(shard: ShardDriver): number {
-  const { leases, owners, names } = checkCommit(shard.slabs, shard.published, new NodeSet(shard.slabs.capacity).add);
+  const { leases, owners, names } = checkCommit(shard.slabs, shard.published, new NodeSet().add);
   const nodes = [leases, owners, names].reduce((sum, tree) => sum + tree.leaves + tree.branches, 0);
   return (nodes * NODE_BYTES) / leases.entries;
 }

@@ -17,7 +17,8 @@ import {
 import { readCommit } from '../../src/memory/control.js';
 import { claimRow, PinRow } from '../../src/memory/pins.js';
 import { AT } from '../../src/metrics/counters.js';
-import { checkCommit, NodeSet } from '../../src/recovery/check.js';
+import { checkCommit } from '../../src/recovery/check.js';
+import { NodeSet } from '../../src/memory/node-set.js';
 import { scaled, seed } from '../support/env.js';
 import { FaultFileSystem } from '../support/fault-file-system.js';
 import { HandClock, type Pending, ShardDriver, ThreadDeath } from '../support/shard-driver.js';
@@ -59,7 +60,7 @@ function tokensOf(leases: Map<string, StoredLease>): Map<string, number> {
 
 /** Nodes in use are those of the published commit and what the writer still keeps for readers; none got lost. */
 function expectNoLostNode(driver: ShardDriver): void {
-  const reached = new NodeSet(driver.slabs.capacity);
+  const reached = new NodeSet();
   let live = 0;
   checkCommit(driver.slabs, driver.published, (id) => {
     live++;

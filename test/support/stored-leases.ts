@@ -2,7 +2,8 @@ import * as assert from 'uvu/assert';
 import { Key } from '../../src/key.js';
 import { NodeAllocator } from '../../src/memory/allocator.js';
 import type { Slabs } from '../../src/memory/slabs.js';
-import { checkCommit, NodeSet } from '../../src/recovery/check.js';
+import { checkCommit } from '../../src/recovery/check.js';
+import { NodeSet } from '../../src/memory/node-set.js';
 import { LeaseTable, type Roots } from '../../src/table/lease-table.js';
 import { Cursor } from '../../src/tree/cursor.js';
 
@@ -20,7 +21,7 @@ export interface StoredLease {
 export function storedLeases(
   slabs: Slabs,
   roots: Roots,
-  reach: (id: number) => boolean = new NodeSet(slabs.capacity).add,
+  reach: (id: number) => boolean = new NodeSet().add,
 ): Map<string, StoredLease> {
   checkCommit(slabs, roots, reach);
   const table = new LeaseTable(slabs, new NodeAllocator(slabs, 0), roots);

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
+import { pause } from '../../pause.js';
 
 const PAUSE_MS = 1;
-const never = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Writes all bytes, and blocks while the reader at the other end is behind: by itself where the descriptor blocks, by
@@ -13,7 +13,7 @@ export function writeWhole(descriptor: number, bytes: Uint8Array): void {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      Atomics.wait(never, 0, 0, PAUSE_MS);
+      pause(PAUSE_MS);
     }
   }
 }
