@@ -51,7 +51,7 @@ function kindsIn(node: string): string {
 test('slabs are plain buffers where WebAssembly is off or address space is short', () => {
   assert.is(kindsIn('exec "$0" "$@"'), 'wasm,wasm');
   assert.is(kindsIn('exec "$0" --jitless "$@"'), 'plain,plain');
-  // From Node 24 on a memory does with little more address space than it is long, where there is no more to be had.
+  // From Node 24 on a memory does with less address space where there is no more to be had.
   const short = Number(process.versions.node.split('.')[0]) < 24 ? 'plain,plain' : 'wasm,wasm';
   if (process.platform === 'linux') assert.is(kindsIn('ulimit -v 8000000 && exec "$0" "$@"'), short);
 });
