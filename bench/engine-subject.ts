@@ -6,6 +6,7 @@ import {
   type LeaseStore,
   type LeaseView,
   openStore,
+  type ShardMetrics,
   type StoreOptions,
 } from '../src/index.js';
 import { actor, nodeOf } from '../src/cli/demo/workload.js';
@@ -108,9 +109,12 @@ export class EngineSubject implements Subject {
   tree(): TreeFigures | undefined {
     if (!isTree(this.store)) return undefined;
     const { shards } = this.store.metrics();
+    const bytesOf = (count: (nodes: ShardMetrics['nodes']) => number) =>
+      shards.reduce((sum, { nodes }) => sum + (count(nodes) * nodes.bytes) / nodes.allocated, 0);
     return {
       walBytes: shards.reduce((sum, { wal }) => sum + wal.bytes, 0),
-      slabBytes: shards.reduce((sum, { nodes }) => sum + nodes.bytes, 0),
+      slabBytes: bytesOf(({ allocated, retired }) => allocated - retired),
+      slabBytesPeak: bytesOf(({ peak }) => peak),
       sharedByLastCommit: Math.min(...shards.map(({ nodes }) => nodes.sharedByLastCommit)),
     };
   }
@@ -127,7 +131,10 @@ export class EngineSubject implements Subject {
 export interface TreeFigures {
   /** Written to the log so far. */
   readonly walBytes: number;
+  /** Of the nodes of the present trees. */
   readonly slabBytes: number;
+  /** Of all nodes when they were most, with those that a checkpoint held as they had been. */
+  readonly slabBytesPeak: number;
   readonly sharedByLastCommit: number;
 }
 

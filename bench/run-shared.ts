@@ -47,7 +47,10 @@ async function loaded(job: Job, open: OpenSubject): Promise<Subject> {
   memory.report('process', after.residentBytes / 2 ** 20, 'MiB');
   memory.report('files', (after.fileBytes - before.fileBytes) / leases, 'B/lease');
   const tree = subject instanceof EngineSubject ? subject.tree() : undefined;
-  if (tree !== undefined) memory.report('slabs', tree.slabBytes / leases, 'B/lease');
+  if (tree !== undefined) {
+    memory.report('slabs', tree.slabBytes / leases, 'B/lease');
+    memory.report('slabs-peak', tree.slabBytesPeak / leases, 'B/lease');
+  }
   return subject;
 }
 

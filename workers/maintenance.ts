@@ -2,6 +2,7 @@ import { setPriority } from 'node:os';
 import type { MessagePort } from 'node:worker_threads';
 import { nodeFileSystem } from '../src/io/node-file-system.js';
 import type { Manifest } from '../src/manifest.js';
+import { Pace } from '../src/pace.js';
 import { type ReshardOrder, reshard } from '../src/reshard/reshard.js';
 import { BackgroundSync } from '../src/shard/background-sync.js';
 import { Bell } from '../src/shard/bell.js';
@@ -40,7 +41,8 @@ export function runMaintenance(task: MaintenanceTask): Answer<SavedCheckpoint> |
     return answer(() => reshard(nodeFileSystem(), order, (progress) => port.postMessage(progress)));
   }
   yieldToShards();
-  return answer(() => checkpointShard(nodeFileSystem(), task));
+  const { step } = new Pace(() => performance.now());
+  return answer(() => checkpointShard(nodeFileSystem(), task, step));
 }
 
 /** Ends when the bell says stop. */

@@ -8,7 +8,7 @@ import type { Slabs } from '../memory/slabs.js';
 import { FrameBuilder } from '../wal/frame-builder.js';
 import { FIRST_SEGMENT_ID, type LogOwner } from '../wal/segment.js';
 import { WalWriter } from '../wal/writer.js';
-import { writeCheckpoint } from './save.js';
+import { NOTHING_BESIDE, writeCheckpoint } from './save.js';
 
 /** Writes the files of a shard that begins with these leases: a checkpoint, and a log that goes on from there. */
 export function writeNewShard(
@@ -20,7 +20,7 @@ export function writeNewShard(
 ): void {
   assert(commit.lsn > 0, 'behind LSN 0, a log would not miss its checkpoint');
   ensureDirectory(files, directory);
-  writeCheckpoint(files, directory, owner, slabs, commit, () => {});
+  writeCheckpoint(files, directory, owner, slabs, commit, NOTHING_BESIDE);
   startLog(files, directory, owner, commit.lsn, commit.storeMs);
 }
 

@@ -6,7 +6,7 @@ import { type Manifest, shardDirectory, writeManifest } from '../manifest.js';
 import type { Slabs } from '../memory/slabs.js';
 import type { LeaseTable } from '../table/lease-table.js';
 import { startLog } from './new-shard.js';
-import { writeCheckpoint } from './save.js';
+import { NOTHING_BESIDE, writeCheckpoint } from './save.js';
 
 /** What a store may be made with; the rest of its manifest is new. */
 export type StoreShape = Pick<Manifest, 'hashSeed' | 'shards' | 'nodeBytes' | 'valueEncoding'>;
@@ -56,7 +56,7 @@ export class NewStore {
     ensureDirectory(this.#files, directory);
     // LSN 0 is that of no record.
     const commit = { ...table.roots, commit: 0, lsn: Math.max(lsn, 1), storeMs: Math.ceil(storeMs), token: 0 };
-    writeCheckpoint(this.#files, directory, owner, slabs, commit, () => {});
+    writeCheckpoint(this.#files, directory, owner, slabs, commit, NOTHING_BESIDE);
     this.#logs.push({ lsn: commit.lsn, storeMs: commit.storeMs });
   }
 

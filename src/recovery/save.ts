@@ -22,10 +22,20 @@ export interface SavedCheckpoint {
   readonly nodes: number;
 }
 
+/** What goes on beside a checkpoint that is being written. */
+export interface Beside {
+  /** Waits until the log is on the disk up to this LSN: a checkpoint must not be ahead of it. */
+  readonly untilDurable: (lsn: number) => void;
+  /** Called for every node that is checked, and for every one that is written. */
+  readonly step: () => void;
+}
+
+/** A checkpoint of memory that nobody else uses, without a log that it could be ahead of. */
+export const NOTHING_BESIDE: Beside = { untilDurable() {}, step() {} };
+
 /**
  * Checks a pinned commit, streams it into a new checkpoint file and publishes that, then removes what the two newest
- * checkpoints do not need. `untilDurable` waits until the log is on the disk up to the commit: a checkpoint must not be
- * ahead of it.
+ * checkpoints do not need.
  *
  * @throws LeaseStoreError ERR_HOLDFAST_CORRUPT if the commit does not hold together; nothing was written or removed
  */
@@ -35,9 +45,9 @@ export function saveCheckpoint(
   owner: LogOwner,
   slabs: Slabs,
   commit: Commit,
-  untilDurable: (lsn: number) => void,
+  beside: Beside,
 ): SavedCheckpoint {
-  const saved = writeCheckpoint(files, directory, owner, slabs, commit, untilDurable);
+  const saved = writeCheckpoint(files, directory, owner, slabs, commit, beside);
   const kept = keepNewest(files, directory, KEEP);
   const oldest = kept.at(-1);
   if (kept.length === KEEP && oldest !== undefined) dropSegmentsBelow(files, directory, oldest.cutLsn);
@@ -51,9 +61,9 @@ export function writeCheckpoint(
   owner: LogOwner,
   slabs: Slabs,
   commit: Commit,
-  untilDurable: (lsn: number) => void,
+  beside: Beside,
 ): SavedCheckpoint {
-  expectWhole(slabs, commit);
+  expectWhole(slabs, commit, beside);
   const writer = CheckpointWriter.create(files, directory, {
     ...owner,
     nodeBytes: slabs.nodeBytes,
@@ -64,7 +74,10 @@ export function writeCheckpoint(
     tokenCeiling: commit.token + TOKEN_LEAD,
   });
   try {
-    const saver = new TreeSaver(slabs, (head, tail) => writer.append(head, tail));
+    const saver = new TreeSaver(slabs, (head, tail) => {
+      beside.step();
+      return writer.append(head, tail);
+    });
     const trees = [
       { root: saver.save(LEASES, commit.leases), entries: commit.leaseCount },
       { root: saver.save(OWNERS, commit.owners), entries: commit.ownerCount },
@@ -72,7 +85,7 @@ export function writeCheckpoint(
     ];
     const nodes = writer.images;
     const bytes = writer.finish(trees);
-    untilDurable(commit.lsn);
+    beside.untilDurable(commit.lsn);
     writer.publish();
     return { lsn: commit.lsn, bytes, nodes };
   } catch (error) {
@@ -85,9 +98,13 @@ export function writeCheckpoint(
  * A checkpoint takes the place of the log behind it. Were it made of damaged memory, in two checkpoints' time nothing
  * would be left from which the damage could be undone.
  */
-function expectWhole(slabs: Slabs, commit: Commit): void {
+function expectWhole(slabs: Slabs, commit: Commit, { step }: Beside): void {
+  const reached = new NodeSet();
   try {
-    checkCommit(slabs, commit, new NodeSet().add);
+    checkCommit(slabs, commit, (id) => {
+      step();
+      return reached.add(id);
+    });
   } catch (cause) {
     if (!(cause instanceof TreeDamage)) throw cause;
     throw new LeaseStoreError(

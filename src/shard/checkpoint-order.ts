@@ -6,7 +6,7 @@ import { Control, readCommit } from '../memory/control.js';
 import { PinRow } from '../memory/pins.js';
 import { Slabs, type SlabsHandle } from '../memory/slabs.js';
 import { pause } from '../pause.js';
-import { type SavedCheckpoint, saveCheckpoint, writeCheckpoint } from '../recovery/save.js';
+import { type Beside, type SavedCheckpoint, saveCheckpoint, writeCheckpoint } from '../recovery/save.js';
 
 export type { SavedCheckpoint } from '../recovery/save.js';
 import { Bell } from './bell.js';
@@ -31,8 +31,11 @@ const LOOK_EVERY_MS = 1;
 /** Longer than a sync should take. A store that is being closed waits no longer: its log has all that matters. */
 const CLOSE_PATIENCE_MS = 5000;
 
-/** Pins the shard's published commit and streams it to a checkpoint file, while the shard goes on. */
-export function checkpointShard(files: FileSystem, order: CheckpointOrder): SavedCheckpoint {
+/**
+ * Pins the shard's published commit and streams it to a checkpoint file, while the shard goes on. `step` is called every
+ * few microseconds.
+ */
+export function checkpointShard(files: FileSystem, order: CheckpointOrder, step: () => void): SavedCheckpoint {
   const { shard, storeId, directory } = order;
   const control = new Control(order.control);
   const slabs = new Slabs(order.slabs);
@@ -41,11 +44,14 @@ export function checkpointShard(files: FileSystem, order: CheckpointOrder): Save
   const pin = pins.acquire();
   try {
     const commit = readCommit(control, pins.slot(pin));
-    const untilDurable = (lsn: number) => waitUntilDurable(control, new Bell(order.bell), lsn);
+    const beside: Beside = {
+      untilDurable: (lsn) => waitUntilDurable(control, new Bell(order.bell), lsn),
+      step,
+    };
     const save = order.replaces ? saveCheckpoint : writeCheckpoint;
     // Of a thread that died on the way; there is one checkpoint at a time.
     if (order.replaces) removeTemporaries(files, directory);
-    const saved = save(files, directory, { shard, storeId }, slabs, commit, untilDurable);
+    const saved = save(files, directory, { shard, storeId }, slabs, commit, beside);
     if (order.replaces) {
       control.doubles[AT.walBytesAtCheckpoint] = walBytes;
       control.doubles[AT.checkpoints] += 1;

@@ -45,6 +45,20 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     killedBy: ['crash/corruption'],
   },
   {
+    name: 'a checkpoint is written in one go, whoever waits for the core',
+    file: 'src/recovery/save.ts',
+    from: '      beside.step();\n',
+    to: '',
+    killedBy: ['recovery/save'],
+  },
+  {
+    name: 'work that was to let go of its core now and then never does',
+    file: 'src/pace.ts',
+    from: 'this.#pause(REST_MS);',
+    to: '',
+    killedBy: ['pace'],
+  },
+  {
     name: 'the log is dropped before the checkpoint that replaces it is durable',
     file: 'src/recovery/save.ts',
     from: 'const saved = writeCheckpoint(',

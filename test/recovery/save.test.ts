@@ -5,7 +5,7 @@ import { COUNT } from '../../native-layout/node.js';
 import { listCheckpoints } from '../../src/checkpoint/files.js';
 import { openCheckpoint } from '../../src/checkpoint/reader.js';
 import { AT } from '../../src/metrics/counters.js';
-import { type SavedCheckpoint, saveCheckpoint } from '../../src/recovery/save.js';
+import { NOTHING_BESIDE, type SavedCheckpoint, saveCheckpoint } from '../../src/recovery/save.js';
 import { Node } from '../../src/tree/node.js';
 import { scaled, seed } from '../support/env.js';
 import { CrashError, type Fault, FaultFileSystem } from '../support/fault-file-system.js';
@@ -32,7 +32,8 @@ function fill(driver: ShardDriver, type: string): void {
 }
 
 function save(driver: ShardDriver, files: FaultFileSystem, untilDurable: (lsn: number) => void): SavedCheckpoint {
-  return saveCheckpoint(files, SHARD_DIRECTORY, OWNER, driver.slabs, driver.published, untilDurable);
+  const beside = { ...NOTHING_BESIDE, untilDurable };
+  return saveCheckpoint(files, SHARD_DIRECTORY, OWNER, driver.slabs, driver.published, beside);
 }
 
 const cuts = (files: FaultFileSystem) => listCheckpoints(files, SHARD_DIRECTORY).map(({ cutLsn }) => cutLsn);
@@ -49,6 +50,15 @@ test('a checkpoint has its name only once the log is on the disk up to its cut',
   });
   assert.is(asked, lsn);
   assert.equal(cuts(files), [lsn, ...before]);
+});
+
+test('whoever works beside a checkpoint is thought of at every node, when it is checked and when it is written', () => {
+  const { driver, files } = shard();
+  let steps = 0;
+  const beside = { ...NOTHING_BESIDE, step: () => steps++ };
+  const { nodes } = saveCheckpoint(files, SHARD_DIRECTORY, OWNER, driver.slabs, driver.published, beside);
+  assert.ok(nodes >= 3);
+  assert.is(steps, nodes * 2);
 });
 
 test('a checkpoint that fails at any step leaves the directory as it was', () => {

@@ -310,7 +310,7 @@ export class ShardDriver {
   checkpoint(): SavedCheckpoint {
     const { shard, control, slabs, bell, storeId, directory } = this.config;
     const order = { shard, storeId, directory, replaces: true, control, slabs, bell, row: this.#row };
-    return checkpointShard(this.options.files, order);
+    return checkpointShard(this.options.files, order, () => {});
   }
 
   /** The commit that readers see. */
