@@ -262,6 +262,13 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
     killedBy: ['shard/wait'],
   },
   {
+    name: 'an iterator that was left keeps its commits',
+    file: 'src/client/reads/lot-iterator.ts',
+    from: 'this.#lots.close();',
+    to: '',
+    killedBy: ['client/reads/lot-iterator', 'client/reads/reads'],
+  },
+  {
     name: 'a caller keeps the core that the shard it woke waits for',
     file: 'src/client/pump.ts',
     from: 'if (waitedMs >= WAKE_MS && waking()) bell.nap(ready, TURN_EVERY_MS);',

@@ -7,23 +7,19 @@ import { countLive, countRange } from '../../tree/aggregate.js';
 import { LEASES } from '../../tree/kinds.js';
 import { decodeLease } from './decoder.js';
 import { findIn } from './find.js';
+import { LeaseLots } from './lease-lots.js';
 import { ScanView } from './lease-view.js';
+import { LotIterator } from './lot-iterator.js';
 import { MergedScan } from './merge.js';
 import { OwnerNameCache } from './owner-name-cache.js';
 import type { ReadParts } from './parts.js';
-import { expectOpen, HeldPins, type PinSource, PRESENT } from './pin-source.js';
+import { expectOpen, type PinSource, PRESENT } from './pin-source.js';
 import { ownerBounds, type Plan, planRange } from './plan.js';
 import { ShardScan } from './scan.js';
 import type { ShardView } from './shard-view.js';
 
-/** Leases that an iterator decodes at a time, between which its pins rest: few at first, in case no more are wanted. */
-const LOT_FIRST = 16;
-const LOT_MAX = 256;
 /** Whoever sets so low a limit wants a page, and wants all of it: decoded in one go, it needs no pins that rest. */
 const PAGE_MAX = 64;
-/** An iterator that is not gone on with for so long may lose its place. */
-const ITERATOR_AGE_MS = 60_000;
-
 /**
  * Reads in place: pins a commit, walks its nodes, lets go. The same code reads the present and snapshots; they differ
  * in where their pins come from and at which instant they judge expiry.
@@ -91,7 +87,15 @@ export class Reads<V> implements LeaseReads<V> {
   }
 
   range(range?: LeaseRange): IterableIterator<Lease<V>> {
-    return this.#iterate(planRange(this.#encoder, range));
+    const plan = planRange(this.#encoder, range);
+    const isPage = plan.limit <= PAGE_MAX;
+    const begin = () => {
+      const nowMs = this.#nowMs();
+      expectOpen(this.#p);
+      return this.#scan(plan, nowMs);
+    };
+    const lots = new LeaseLots(this.#p, this.#source, !isPage && this.#source === PRESENT, begin);
+    return new LotIterator(lots, plan.limit, isPage ? plan.limit : undefined);
   }
 
   forEach(range: LeaseRange, visit: (view: LeaseView<V>) => boolean | undefined | void): number {
@@ -139,46 +143,6 @@ export class Reads<V> implements LeaseReads<V> {
     let count = 0;
     while (scan.next(pin)) count++;
     return count;
-  }
-
-  /** Decodes lot by lot; in between, the commits are held by pins that rest, as a snapshot's do. */
-  *#iterate(plan: Plan): Generator<Lease<V>, undefined> {
-    const nowMs = this.#nowMs();
-    expectOpen(this.#p);
-    let wanted = plan.limit <= PAGE_MAX ? plan.limit : LOT_FIRST;
-    // What is over with the first lot needs no pins that outlast it.
-    const held = this.#source === PRESENT && plan.limit > wanted;
-    const own = held ? new HeldPins(this.#p, ITERATOR_AGE_MS, true) : undefined;
-    const merged = this.#scan(plan, nowMs);
-    try {
-      for (let left = plan.limit; left > 0; ) {
-        const lot = this.#decodeLot(merged, own ?? this.#source, Math.min(wanted, left));
-        left = lot.length < wanted ? 0 : left - lot.length;
-        // Whoever takes these and comes no more leaves nothing behind.
-        if (left === 0) own?.close();
-        for (const lease of lot) yield lease;
-        wanted = Math.min(wanted * 2, LOT_MAX);
-      }
-    } finally {
-      own?.close();
-    }
-    return undefined;
-  }
-
-  #decodeLot(merged: MergedScan, source: PinSource, most: number): Lease<V>[] {
-    const { codec } = this.#p;
-    const lot: Lease<V>[] = [];
-    try {
-      merged.enter(source);
-      while (lot.length < most) {
-        const scan = merged.next();
-        if (scan === undefined) break;
-        lot.push(decodeLease(scan.leaf, scan.slot, scan.type, scan.id, scan.owner, codec));
-      }
-    } finally {
-      merged.leave(source);
-    }
-    return lot;
   }
 
   #scan(plan: Plan, nowMs: number): MergedScan {

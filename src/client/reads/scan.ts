@@ -109,10 +109,14 @@ export class ShardScan {
   #nextRun(): boolean {
     if (!this.#cursor.nextRun()) return false;
     const { low, high } = this.#cursor;
-    const { reverse } = this.#plan;
+    const { owner, reverse, limit } = this.#plan;
     this.#left = high - low;
     this.#at = reverse ? high - 1 : low;
     this.#texts.begin(low, high, reverse);
+    if (owner === undefined && limit < Number.POSITIVE_INFINITY) {
+      const wanted = Math.min(limit, high - low);
+      this.leaf.fetchCells(reverse ? high - wanted : low, wanted);
+    }
     return true;
   }
 
