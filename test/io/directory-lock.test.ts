@@ -49,12 +49,16 @@ class Contender {
     return this.answer();
   }
 
+  /**
+   * Ends it, and what the wrapper forked too: that dies a moment after the child itself, and a race that began meanwhile
+   * would rightly be refused. Its end of the pipes closes with its sockets.
+   */
   async kill(): Promise<void> {
     contenders.delete(this);
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const ended = once(this.child, 'exit');
+    const closed = once(this.child, 'close');
     this.child.kill('SIGKILL');
-    await ended;
+    await closed;
   }
 }
 
@@ -221,8 +225,9 @@ testContainers('a holder in another container is seen, stopped or not, and its d
   const namesake = await contender(directory, unshare(OWN_ALL));
   const answer = await namesake.ask('lock');
   assert.match(answer.message ?? '', /^process 1 \(this one, or one of the same number in another container\) has/);
+  const closed = once(holder.child, 'close');
   process.kill(Number(inside), 'SIGKILL');
-  await once(holder.child, 'exit');
+  await closed;
   assert.is((await namesake.ask('lock')).locked, true);
 });
 

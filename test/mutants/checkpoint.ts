@@ -75,10 +75,10 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a checkpoint is published ahead of its log',
     file: 'src/recovery/save.ts',
-    from: `    untilDurable(commit.lsn);
+    from: `    beside.untilDurable(commit.lsn);
     writer.publish();`,
     to: `    writer.publish();
-    untilDurable(commit.lsn);`,
+    beside.untilDurable(commit.lsn);`,
     killedBy: ['recovery/save'],
   },
   {
@@ -210,7 +210,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a commit is written as a checkpoint without a check',
     file: 'src/recovery/save.ts',
-    from: 'expectWhole(slabs, commit);',
+    from: 'expectWhole(slabs, commit, beside);',
     to: '',
     killedBy: ['recovery/save'],
   },
