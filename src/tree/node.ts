@@ -161,8 +161,8 @@ export class Node {
 
   /** Slot of the key in a leaf, or the complement (`~`) of where it would go. */
   search(key: Key): number {
+    this.#fetch(CACHE_LINE_WORDS);
     const count = this.count;
-    this.#fetchSlots(count);
     const side = this.#comparePrefix(key);
     if (side !== 0) return side < 0 ? ~0 : ~count;
     if (this.uuidTail) return this.#searchPacked(key, count);
@@ -170,17 +170,16 @@ export class Node {
   }
 
   /**
-   * Reads one word of every cache line that the slots lie in. In a tree larger than the cache a leaf is cold: these reads
-   * wait for memory together, where a binary search would wait for one line after the other (gets of a million leases
-   * took 6 to 8 % less in alternate blocks of one run; branches are warm and gain nothing).
+   * Reads a word of each cache line that a search is likely to need: six of the slots, `stride` words apart, and the
+   * prefix's. In a tree larger than the cache a node is cold. None of these reads needs another's answer, not even how
+   * many slots there are, so they wait for memory together, where a binary search would wait for one line after the
+   * other (7 to 11 % more gets a second at a million leases, 9 % at ten million, against fetching a leaf's slots alone).
    */
-  #fetchSlots(count: number): void {
-    const { words } = this;
-    const from = this.at + layout.SLOTS;
-    const to = from + count * layout.SLOT_WORDS;
-    let seen = 0;
-    for (let i = from; i < to; i += CACHE_LINE_WORDS) seen ^= words[i];
-    this.fetched = seen;
+  #fetch(stride: number): void {
+    const { words, at } = this;
+    const slots = words[at + stride] ^ words[at + 2 * stride] ^ words[at + 3 * stride];
+    const more = words[at + 4 * stride] ^ words[at + 5 * stride] ^ words[at + 6 * stride];
+    this.fetched = slots ^ more ^ words[at + this.slabs.nodeWords - CACHE_LINE_WORDS];
   }
 
   /**
@@ -201,6 +200,7 @@ export class Node {
 
   /** Slot of the child that covers the key in a branch. */
   childSlot(key: Key): number {
+    this.#fetch(2 * CACHE_LINE_WORDS);
     const count = this.count;
     const side = this.#comparePrefix(key);
     if (side !== 0) return side < 0 ? 0 : count - 1;
