@@ -92,7 +92,7 @@ export function checkAcquireRequest(request: unknown, field: string): CheckedAcq
   } catch (error) {
     throw asArgumentError(error, field);
   }
-  return { key, owner, ttlMs: checkTtl(ttlMs, `${field}.ttlMs`), value };
+  return { key, owner, ttlMs: checkTtl(ttlMs, field, '.ttlMs'), value };
 }
 
 export interface CheckedGrant {
@@ -139,8 +139,8 @@ function readGrant(
   }
   return {
     key,
-    token: checkToken(token, `${field}.token`),
-    ttlMs: ttlMs === undefined ? undefined : checkTtl(ttlMs, `${field}.ttlMs`),
+    token: checkToken(token, field, '.token'),
+    ttlMs: ttlMs === undefined ? undefined : checkTtl(ttlMs, field, '.ttlMs'),
   };
 }
 
@@ -337,12 +337,12 @@ export function checkText(text: unknown, field: string, bytesMax: number): strin
   return text as string;
 }
 
-export function checkTtl(ttlMs: unknown, field: string): number {
-  return integerWithin(ttlMs, field, TTL_MS_MIN, TTL_MS_MAX);
+export function checkTtl(ttlMs: unknown, field: string, part = ''): number {
+  return integerWithin(ttlMs, field, TTL_MS_MIN, TTL_MS_MAX, part);
 }
 
-export function checkToken(token: unknown, field: string): number {
-  return integerWithin(token, field, 0, Number.MAX_SAFE_INTEGER);
+export function checkToken(token: unknown, field: string, part = ''): number {
+  return integerWithin(token, field, 0, Number.MAX_SAFE_INTEGER, part);
 }
 
 function checkObject(input: unknown, field: string): object {

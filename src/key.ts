@@ -292,16 +292,19 @@ export class KeyEncoder {
     } catch (error) {
       throw asArgumentError(error, field);
     }
-    const at = this.typePrefix(key, type, `${field}.type`);
-    this.appendId(key, at, id, `${field}.id`);
+    const at = this.typePrefix(key, type, field, '.type');
+    this.appendId(key, at, id, field, '.id');
     this.type = type as string;
     this.id = id as string;
     return key;
   }
 
-  /** Fills `key` with `type NUL`, the start of every key of that type; answers its length. */
-  typePrefix(key: Key, type: unknown, field: string): number {
-    const known = this.#types.get(type as string) ?? this.#rememberType(type, field);
+  /**
+   * Fills `key` with `type NUL`, the start of every key of that type; answers its length. In errors `field` is named, or
+   * `part` of it: the two are joined there only, for a string that nobody reads would be made with every call.
+   */
+  typePrefix(key: Key, type: unknown, field: string, part = ''): number {
+    const known = this.#types.get(type as string) ?? this.#rememberType(type, field + part);
     const bytes = key.bytes;
     const length = known.length;
     for (let i = 0; i < length; i++) bytes[i] = known[i];
@@ -309,15 +312,15 @@ export class KeyEncoder {
     return length;
   }
 
-  appendId(key: Key, at: number, id: unknown, field: string): Key {
-    if (typeof id !== 'string') throw invalidArgument(field, 'a string', id);
+  appendId(key: Key, at: number, id: unknown, field: string, part = ''): Key {
+    if (typeof id !== 'string') throw invalidArgument(field + part, 'a string', id);
     if (key.appendUuidText(at, id)) return key;
     const bytes = key.bytes;
     const length = id.length;
-    if (length === 0 || length > ID_BYTES_MAX) throw tooLong(field, id, ID_BYTES_MAX);
+    if (length === 0 || length > ID_BYTES_MAX) throw tooLong(field + part, id, ID_BYTES_MAX);
     for (let i = 0; i < length; i++) {
       const unit = id.charCodeAt(i);
-      if (unit === 0 || unit > 0x7f) return this.#appendUnicode(key, at, id, field);
+      if (unit === 0 || unit > 0x7f) return this.#appendUnicode(key, at, id, field + part);
       bytes[at + i] = unit;
     }
     return key.setLength(at + length);

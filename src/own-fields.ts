@@ -44,9 +44,9 @@ export function unknownName(field: string, name: string, names: readonly string[
 }
 
 /** An integer within bounds, or an error that names both. */
-export function integerWithin(value: unknown, field: string, min: number, max: number): number {
+export function integerWithin(value: unknown, field: string, min: number, max: number, part = ''): number {
   if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
-    throw invalidArgument(field, `an integer from ${min} to ${max}`, value);
+    throw invalidArgument(field + part, `an integer from ${min} to ${max}`, value);
   }
   return value as number;
 }

@@ -9,19 +9,28 @@ import type { Completion } from './completion.js';
 /** Turns the completion of one kind of operation into its result. `index` is that of the operation in its batch. */
 export type Read<R> = (completion: Completion, index: number) => R;
 
+/** What settles the promise that was made last. */
+let resolveLast: (result: unknown) => void;
+let rejectLast: (error: Error) => void;
+
+/** One executor for all promises: one of its own for each would be another hundred bytes of garbage a call. */
+const capture = (resolve: (result: unknown) => void, reject: (error: Error) => void): void => {
+  resolveLast = resolve;
+  rejectLast = reject;
+};
+
 /** One call that waits for one result. */
 export class Single<R> implements Target {
   readonly promise: Promise<R>;
   readonly #read: Read<R>;
-  #resolve: (result: R) => void = () => {};
-  #reject: (error: Error) => void = () => {};
+  readonly #resolve: (result: R) => void;
+  readonly #reject: (error: Error) => void;
 
   constructor(read: Read<R>) {
     this.#read = read;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+    this.promise = new Promise<unknown>(capture) as Promise<R>;
+    this.#resolve = resolveLast;
+    this.#reject = rejectLast;
   }
 
   complete(completion: Completion): void {
