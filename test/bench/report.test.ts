@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BenchRecord, BenchResult } from '../../bench/record.js';
 import { html } from '../../bench/report/html.js';
+import { circumstances } from '../../bench/report/markdown.js';
 import { medians } from '../../bench/report/medians.js';
 import { shownIn, withShown } from '../../bench/report/marks.js';
 import { RENDERED, readmeComparison } from '../../bench/report/readme.js';
@@ -71,6 +72,13 @@ const RESULT: BenchResult = {
     },
   ],
 };
+
+test('a shortened commit keeps the mark of files that differed from it', () => {
+  const commit = '0123456789abcdef0123456789abcdef01234567';
+  assert.match(circumstances({ ...RESULT, commit }), /commit 0123456789ab\.$/);
+  assert.match(circumstances({ ...RESULT, commit: `${commit}+changes` }), /commit 0123456789ab\+changes\.$/);
+  assert.match(circumstances({ ...RESULT, commit: 'unknown' }), /commit unknown\.$/);
+});
 
 test('medians take a figure of several runs together, and nothing else', () => {
   const [first, ...others] = medians(RESULT.records);
